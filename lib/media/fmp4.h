@@ -1,0 +1,84 @@
+/* fmp4.h — fragmented MP4 as Heron writes it (ISO/IEC 14496-12): moof+mdat writer, tfdt
+ * patcher, bounded reader for reconciliation. Pure: no I/O, no clock.
+ *
+ * Fragment: moof(mfhd, traf(tfhd default-base-is-moof, tfdt v1, trun v1)…) + mdat. Video is
+ * track 1. */
+#ifndef NVR_MEDIA_FMP4_H
+#define NVR_MEDIA_FMP4_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/macros.h"
+
+#define NVR_FMP4_SAMPLES_MAX 512 /* per track and fragment */
+#define NVR_FMP4_TRACKS_MAX 4
+
+struct nvr_fmp4_sample {
+    uint32_t size;
+    uint32_t duration; /* track units */
+    int32_t cts;       /* composition offset, signed */
+    bool key;
+};
+
+struct nvr_fmp4_track {
+    uint32_t id;   /* 1 video, 2 audio */
+    uint64_t tfdt; /* decode time of the first sample, track units */
+    const struct nvr_fmp4_sample *samples;
+    size_t samples_count; /* 0: the track is left out */
+    const uint8_t *data;  /* the samples' bytes in a row */
+    size_t data_size;
+};
+
+/* Exact bytes that nvr_fmp4_write_fragment() will write; 0 when the input is not sound (sizes that
+ * do not add up, too many samples, no samples at all, above 4 GiB). */
+size_t nvr_fmp4_fragment_size(const struct nvr_fmp4_track *tracks, size_t count);
+/* dst has that many bytes. */
+void nvr_fmp4_write_fragment(uint8_t *dst, uint32_t sequence, const struct nvr_fmp4_track *tracks,
+                             size_t count);
+
+/* ---- reading back ---- */
+
+struct nvr_fmp4_header {
+    uint32_t track_id;
+    uint32_t timescale;
+    bool is_video;
+    char codec[5]; /* sample entry: "avc1", "hvc1", "mp4a", … */
+    uint32_t width, height;
+    char codec_string[64]; /* RFC 6381, "" when unknown */
+};
+
+/* What the init segment says. tracks_count is 0 when nothing is known. */
+struct nvr_fmp4_init {
+    size_t size; /* bytes of ftyp+moov */
+    struct nvr_fmp4_header tracks[NVR_FMP4_TRACKS_MAX];
+    size_t tracks_count;
+};
+
+/* data: the file's first bytes. 0, -EAGAIN (more bytes are needed; *ret_init->size then says how
+ * many, when known), -EPROTO (not ours). */
+NVR_CHECK int nvr_fmp4_parse_init(const uint8_t *data, size_t size, struct nvr_fmp4_init *ret_init);
+
+struct nvr_fmp4_fragment {
+    size_t size; /* moof + mdat */
+    size_t moof_size;
+    bool key; /* its first video sample is a sync sample */
+    bool has_video;
+    uint64_t tfdt[NVR_FMP4_TRACKS_MAX];     /* per track of the init, by index */
+    uint64_t duration[NVR_FMP4_TRACKS_MAX]; /* 0: track absent */
+    uint32_t samples[NVR_FMP4_TRACKS_MAX];
+};
+
+/* One fragment at the start of data; only the moof and the mdat's 8-byte header need be present
+ * (size may reach beyond what was given). 0, -EAGAIN (needs more bytes), -EPROTO. Other top-level
+ * boxes (styp, sidx, free) are accepted before it and counted into size. */
+NVR_CHECK int nvr_fmp4_parse_fragment(const struct nvr_fmp4_init *init, const uint8_t *data,
+                                      size_t size, struct nvr_fmp4_fragment *ret_fragment);
+
+/* Subtract base[i] (track i of init, track units) from each tfdt of the moof at data, in place,
+ * saturating at 0. For files handed to people. 0, -EPROTO. */
+NVR_CHECK int nvr_fmp4_rebase_moof(const struct nvr_fmp4_init *init, uint8_t *data, size_t size,
+                                   const uint64_t *base);
+
+#endif
