@@ -1,0 +1,135 @@
+/* config.h — config.yaml: text ↔ checked structs, changed in place.
+ *
+ * The text is the source of truth. A change splices only the bytes of the changed value (libyaml's
+ * source spans), is parsed again and validated before it replaces anything: comments, order and
+ * unknown keys stay. One JSON Schema (schema.json, built in) drives validation, defaults and
+ * documentation. */
+#ifndef NVR_CONFIG_CONFIG_H
+#define NVR_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/id.h"
+#include "lib/base/json.h"
+#include "lib/base/macros.h"
+#include "lib/base/url.h"
+
+#define NVR_CONFIG_SIZE_MAX (4 * 1024 * 1024)
+#define NVR_CONFIG_CAMERAS_MAX 512
+#define NVR_CONFIG_FALLBACKS_MAX 8
+#define NVR_CONFIG_ERRORS_MAX 64
+#define NVR_CONFIG_NAME_SIZE 129
+#define NVR_CONFIG_VERSIONS_KEPT 20
+
+enum nvr_transport { NVR_TRANSPORT_TCP, NVR_TRANSPORT_UDP, NVR_TRANSPORT_HTTP };
+enum nvr_auth_type { NVR_AUTH_AUTO, NVR_AUTH_BASIC, NVR_AUTH_DIGEST, NVR_AUTH_NONE };
+
+/* One camera, defaults filled in; secrets decrypted. Plain data. */
+struct nvr_camera_config {
+    char id[NVR_SLUG_SIZE];
+    char name[NVR_CONFIG_NAME_SIZE];
+    bool enabled;
+    struct {
+        char url[NVR_URL_MAX];     /* without credentials */
+        char sub_url[NVR_URL_MAX]; /* "" : none */
+        char fallback_urls[NVR_CONFIG_FALLBACKS_MAX][NVR_URL_MAX];
+        size_t fallback_count;
+        char username[256];
+        char password[256]; /* plain */
+        enum nvr_auth_type auth_type;
+        enum nvr_transport transport;
+    } stream;
+    struct {
+        bool enabled;
+        bool audio;
+        unsigned segment_seconds;
+        unsigned pre_buffer_seconds, post_buffer_seconds;
+        unsigned default_days, events_days;
+    } recording;
+    unsigned timeout_seconds;
+};
+
+struct nvr_system_config {
+    char name[NVR_CONFIG_NAME_SIZE];
+    char timezone[64];
+    char storage_path[1024]; /* "" : default */
+    char host[256];
+    int port;
+    char log_level[8];
+    char log_format[8];
+};
+
+/* One finding, with its place. line/column from 1; 0: no place (came by API). */
+struct nvr_config_error {
+    char field[160];   /* "cameras[2].stream.url" or, for one camera, "stream.url" */
+    char message[240]; /* "expected an integer from 2 to 60, got \"ten\"" */
+    unsigned line, column;
+};
+struct nvr_config_errors {
+    struct nvr_config_error items[NVR_CONFIG_ERRORS_MAX];
+    size_t count;
+};
+
+struct nvr_config; /* immutable once loaded, but for the functions below */
+
+/* Secret key for "encrypted:…" values (XChaCha20-Poly1305, libsodium): from $NVR_SECRET_KEY or the
+ * file (created 0600 when missing). Zeroed on free. */
+struct nvr_config_key;
+NVR_CHECK int nvr_config_key_open(const char *path, struct nvr_config_key **ret_key);
+void nvr_config_key_free(struct nvr_config_key *key);
+/* "encrypted:<base64>" of plain. dst_size ≥ 4/3 len + 80. */
+NVR_CHECK int nvr_config_encrypt(const struct nvr_config_key *key, const char *plain, char *dst,
+                                 size_t dst_size);
+/* 0, -EBADMSG (wrong key or damaged), -EMSGSIZE. Text without the prefix is copied. */
+NVR_CHECK int nvr_config_decrypt(const struct nvr_config_key *key, const char *text, char *dst,
+                                 size_t dst_size);
+
+/* Text → config. 0; -EINVAL with errors filled (never partially loaded); -ENOMEM. key is borrowed.
+ */
+NVR_CHECK int nvr_config_parse(const char *text, size_t len, const struct nvr_config_key *key,
+                               struct nvr_config **ret_config, struct nvr_config_errors *errors);
+void nvr_config_free(struct nvr_config *config);
+NVR_DEFINE_AUTO(nvr_config, nvr_config_free);
+
+const char *nvr_config_get_text(const struct nvr_config *config, size_t *ret_len); /* borrowed */
+const struct nvr_system_config *nvr_config_get_system(const struct nvr_config *config);
+size_t nvr_config_get_camera_count(const struct nvr_config *config);
+const struct nvr_camera_config *nvr_config_get_camera(const struct nvr_config *config, size_t i);
+const struct nvr_camera_config *nvr_config_find_camera(const struct nvr_config *config,
+                                                       const char *id); /* NULL: none */
+/* The camera's whole config entry as JSON (unknown keys too), defaults filled in, secrets left out,
+ * "has_password" added. New reference; NULL: no such camera or out of memory. */
+json_t *nvr_config_camera_to_json(const struct nvr_config *config, const char *id);
+
+/* Each makes a NEW config (old one untouched) or fails with errors whose fields are relative to the
+ * camera ("stream.url"). body: the camera's entry as JSON; password plain, absent = keep (on
+ * put/patch), null or "" = none; stored encrypted. URLs with credentials are split. 0, -EINVAL
+ * (errors), -EEXIST (id taken; errors too), -ENOENT, -ENOSPC (too many cameras), -ENOMEM. */
+NVR_CHECK int nvr_config_camera_add(const struct nvr_config *config,
+                                    const struct nvr_config_key *key, const json_t *body,
+                                    struct nvr_config **ret_config, char ret_id[NVR_SLUG_SIZE],
+                                    struct nvr_config_errors *errors);
+NVR_CHECK int nvr_config_camera_put(const struct nvr_config *config,
+                                    const struct nvr_config_key *key, const char *id,
+                                    const json_t *body, struct nvr_config **ret_config,
+                                    struct nvr_config_errors *errors);
+NVR_CHECK int nvr_config_camera_patch(const struct nvr_config *config,
+                                      const struct nvr_config_key *key, const char *id,
+                                      const json_t *patch, struct nvr_config **ret_config,
+                                      struct nvr_config_errors *errors);
+NVR_CHECK int nvr_config_camera_remove(const struct nvr_config *config,
+                                       const struct nvr_config_key *key, const char *id,
+                                       struct nvr_config **ret_config);
+/* True when the worker of this camera must be told (anything but name, group, tags, location …). */
+bool nvr_camera_config_needs_restart(const struct nvr_camera_config *a,
+                                     const struct nvr_camera_config *b);
+
+/* Atomic write of the text to path; the text before goes to versions_dir (last 20 kept). */
+NVR_CHECK int nvr_config_save(const struct nvr_config *config, const char *path,
+                              const char *versions_dir);
+/* The built-in JSON Schema text. */
+const char *nvr_config_schema(void);
+
+#endif

@@ -1,0 +1,110 @@
+/* supervisor.h — starts, watches and restarts every worker; owns the configuration and what is
+ * known of each camera. Everything on the loop's thread. The gateway is its only user. */
+#ifndef NVR_SUPERVISOR_SUPERVISOR_H
+#define NVR_SUPERVISOR_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "lib/base/json.h"
+#include "lib/base/macros.h"
+#include "lib/config/config.h"
+#include "lib/ring/ring.h"
+#include "lib/store/store.h"
+
+#define NVR_HEARTBEAT_MS 5000
+#define NVR_UNHEALTHY_MS 15000
+#define NVR_BACKOFF_FIRST_MS 1000
+#define NVR_BACKOFF_MAX_MS 60000
+
+struct nvr_supervisor;
+
+struct nvr_supervisor_options {
+    uv_loop_t *loop;
+    const char *config_path;
+    const char *data_dir;       /* database, key, recordings, run files */
+    const char *camera_program; /* absolute path of nvr-camera */
+    bool demo;
+};
+
+/* Locks data_dir (a second instance: -EEXIST), loads the config (bad file: -EINVAL, logged with
+ * line and column), opens the store, reconciles in the background, starts the zygote and a worker
+ * per enabled camera. */
+NVR_CHECK int nvr_supervisor_start(const struct nvr_supervisor_options *options,
+                                   struct nvr_supervisor **ret_supervisor);
+/* Orderly end: every worker closes its files; on_stopped runs once, at the latest after 10 s. */
+void nvr_supervisor_stop(struct nvr_supervisor *supervisor, void (*on_stopped)(void *arg),
+                         void *arg);
+void nvr_supervisor_free(struct nvr_supervisor *supervisor);
+
+struct nvr_store *nvr_supervisor_get_store(struct nvr_supervisor *supervisor);
+const struct nvr_config *
+nvr_supervisor_get_config(struct nvr_supervisor *supervisor); /* until the next change */
+const char *nvr_supervisor_get_recordings_dir(struct nvr_supervisor *supervisor);
+
+/* ---- configuration changes by API: validate, save, apply the difference. Results and errors as
+ * nvr_config_camera_*; -EROFS/-ENOSPC… when the file cannot be written (nothing changed then). */
+NVR_CHECK int nvr_supervisor_camera_add(struct nvr_supervisor *supervisor, const json_t *body,
+                                        char ret_id[NVR_SLUG_SIZE],
+                                        struct nvr_config_errors *errors);
+NVR_CHECK int nvr_supervisor_camera_put(struct nvr_supervisor *supervisor, const char *id,
+                                        const json_t *body, bool merge,
+                                        struct nvr_config_errors *errors);
+NVR_CHECK int nvr_supervisor_camera_remove(struct nvr_supervisor *supervisor, const char *id,
+                                           bool delete_recordings);
+
+/* ---- cameras ---- */
+/* Config entry + live state in the API's shape. New reference; NULL: no such camera. */
+json_t *nvr_supervisor_camera_to_json(struct nvr_supervisor *supervisor, const char *id);
+json_t *nvr_supervisor_cameras_to_json(struct nvr_supervisor *supervisor); /* array */
+enum nvr_camera_action { NVR_CAMERA_RESTART, NVR_CAMERA_START, NVR_CAMERA_STOP };
+/* 0, -ENOENT, -EALREADY never (idempotent). */
+NVR_CHECK int nvr_supervisor_camera_act(struct nvr_supervisor *supervisor, const char *id,
+                                        enum nvr_camera_action action);
+
+/* ---- live: ring of a camera's stream. The callback runs on every new fragment, on a new ring, on
+ * status changes and when the worker goes. Watching is on only while there is a watcher. */
+enum nvr_live_event { NVR_LIVE_DATA, NVR_LIVE_RING, NVR_LIVE_STATUS, NVR_LIVE_GONE };
+typedef void (*nvr_live_fn)(enum nvr_live_event event, void *arg);
+struct nvr_live_watch;
+/* stream: "main"/"sub". 0, -ENOENT (no camera), -ENOTSUP (camera has no such stream). */
+NVR_CHECK int nvr_supervisor_live_watch(struct nvr_supervisor *supervisor, const char *id,
+                                        const char *stream, nvr_live_fn fn, void *arg,
+                                        struct nvr_live_watch **ret_watch);
+void nvr_supervisor_live_unwatch(struct nvr_live_watch *watch);
+/* A reader of the current ring, owned by the caller. -EAGAIN: no ring (camera offline). Also usable
+ * without a watch. */
+NVR_CHECK int nvr_supervisor_live_reader(struct nvr_supervisor *supervisor, const char *id,
+                                         const char *stream, struct nvr_ring_reader **ret_reader);
+
+/* ---- one-shot jobs in the sandbox (roles probe and still). done runs once on the loop; result as
+ * RPC answers it (borrowed), error_code/message when it failed; fd: a memfd or -1 (set *fd = -1 to
+ * keep). */
+struct nvr_job_result {
+    int error; /* 0 or -errno */
+    const json_t *result;
+    const char *error_code;
+    const char *message;
+    int *fd;
+};
+typedef void (*nvr_job_done)(const struct nvr_job_result *result, void *arg);
+struct nvr_job;
+NVR_CHECK int nvr_supervisor_job(struct nvr_supervisor *supervisor, const char *role,
+                                 const char *method, json_t *params, int fd_take,
+                                 unsigned timeout_ms, nvr_job_done done, void *arg,
+                                 struct nvr_job **ret_job);
+/* done will not run. */
+void nvr_supervisor_job_cancel(struct nvr_job *job);
+
+/* ---- health ---- */
+json_t *nvr_supervisor_workers_to_json(struct nvr_supervisor *supervisor);
+json_t *nvr_supervisor_worker_to_json(struct nvr_supervisor *supervisor,
+                                      const char *id); /* NULL: none */
+json_t *nvr_supervisor_health_to_json(struct nvr_supervisor *supervisor, bool *ret_healthy);
+json_t *nvr_supervisor_status_to_json(struct nvr_supervisor *supervisor);
+json_t *nvr_supervisor_info_to_json(struct nvr_supervisor *supervisor); /* GET system/info */
+/* Last log records, newest last; level NULL: all. */
+json_t *nvr_supervisor_logs_to_json(struct nvr_supervisor *supervisor, const char *level,
+                                    const char *camera, int64_t after_seq, unsigned limit);
+
+#endif
