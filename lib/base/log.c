@@ -103,12 +103,11 @@ void nvr_log_redact(char *text)
                 sign = at + i - 1;
         if (!sign)
             continue;
-        if (sign - at >= 3) {
-            memcpy(at, "***", 3);
-            memmove(at + 3, sign, strlen(sign) + 1);
-        } else {
-            memmove(at, sign + 1, strlen(sign));
-        }
+        const size_t keep = sign - at >= 3 ? 3 : 0; /* room for the asterisks, else nothing stays */
+        const char *tail = keep ? sign : sign + 1;
+
+        memset(at, '*', keep);
+        memmove(at + keep, tail, strlen(tail) + 1);
     }
 }
 

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-void nvr_auto_close_(int *fd)
+/* The cleanup attribute hands over a pointer to the variable, whatever it is. */
+void nvr_auto_close_(int *fd) /* NOLINT(readability-non-const-parameter) */
 {
     const int saved = errno;
 
