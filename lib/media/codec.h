@@ -1,5 +1,5 @@
-/* codec.h — H.264 (ITU-T H.264 §7.3.2.1) and H.265 (§7.3.2.2) parameter sets, NAL units, AAC
- * config, RFC 6381 codec strings. Pure and bounded: everything comes from the camera. */
+/* codec.h — H.264 (ITU-T H.264 §7.3.2.1) and H.265 (§7.3.2.2) parameter sets, AAC config,
+ * RFC 6381 codec strings. Pure and bounded: everything comes from the camera. */
 #ifndef NVR_MEDIA_CODEC_H
 #define NVR_MEDIA_CODEC_H
 
@@ -7,24 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/codec.h"
 #include "lib/base/macros.h"
-
-enum nvr_codec {
-    NVR_CODEC_NONE,
-    NVR_CODEC_H264,
-    NVR_CODEC_H265,
-    NVR_CODEC_MJPEG,
-    NVR_CODEC_AV1,
-    NVR_CODEC_AAC,
-    NVR_CODEC_PCMU,
-    NVR_CODEC_PCMA,
-    NVR_CODEC_OPUS,
-    NVR_CODEC_OTHER,
-};
-
-/* "h264", "h265", "mjpeg", "av1", "aac", "pcmu", "pcma", "opus", "none", "other". */
-const char *nvr_codec_name(enum nvr_codec codec);
-bool nvr_codec_is_video(enum nvr_codec codec);
 
 #define NVR_VIDEO_SIDE_MAX 16384 /* larger pictures are refused */
 #define NVR_REORDER_MAX 16
@@ -40,20 +24,6 @@ struct nvr_sps {
 /* nal: one NAL unit without start code, emulation bytes still in. 0, -EPROTO. */
 NVR_CHECK int nvr_h264_parse_sps(const uint8_t *nal, size_t size, struct nvr_sps *ret_sps);
 NVR_CHECK int nvr_h265_parse_sps(const uint8_t *nal, size_t size, struct nvr_sps *ret_sps);
-
-/* Next NAL unit of an Annex B byte stream; *pos moves behind it. False at the end. Trailing zero
- * bytes are cut. */
-bool nvr_annexb_next(const uint8_t *data, size_t size, size_t *pos, const uint8_t **ret_nal,
-                     size_t *ret_size);
-
-static inline unsigned nvr_h264_nal_type(const uint8_t *nal)
-{
-    return nal[0] & 0x1fu;
-}
-static inline unsigned nvr_h265_nal_type(const uint8_t *nal)
-{
-    return (nal[0] >> 1) & 0x3fu;
-}
 
 /* "avc1.64001f" / "hvc1.1.6.L93.B0". dst_size ≥ 32. 0 or -EMSGSIZE. */
 NVR_CHECK int nvr_h264_codec_string(const struct nvr_sps *sps, char *dst, size_t dst_size);
