@@ -64,15 +64,18 @@ void nvr_ring_free(struct nvr_ring *ring);
 NVR_DEFINE_AUTO(nvr_ring, nvr_ring_free);
 int nvr_ring_get_fd(const struct nvr_ring *ring); /* borrowed */
 size_t nvr_ring_get_size(const struct nvr_ring *ring);
-/* Begin an epoch (init->epoch is ignored and assigned: last + 1). 0, -EMSGSIZE. */
+/* Begin an epoch (init->epoch is ignored and assigned: last + 1). 0, -EMSGSIZE (size 0 or above
+ * NVR_RING_INIT_MAX, codecs without end). */
 NVR_CHECK int nvr_ring_begin_epoch(struct nvr_ring *ring, const struct nvr_ring_init *init,
                                    uint32_t *ret_epoch);
 /* Room for the next fragment, contiguous; valid until commit or the next reserve. NULL: size is
  * above half of the ring. Readers of the bytes below are invalidated now. */
 uint8_t *nvr_ring_reserve(struct nvr_ring *ring, size_t size);
-/* Publish entry->size bytes of the reserved room. sequence, publish_us and epoch are assigned. */
+/* Publish entry->size bytes of the reserved room. sequence, publish_us and epoch are assigned;
+ * negative times become 0. */
 void nvr_ring_commit(struct nvr_ring *ring, const struct nvr_ring_entry *entry);
-/* Written (value 1) after every commit. The ring takes fd. -ENOSPC when there are too many. */
+/* Written (value 1) after every commit. The ring takes eventfd, even on failure, and makes it
+ * non-blocking. -ENOSPC when there are too many. */
 NVR_CHECK int nvr_ring_watch_take(struct nvr_ring *ring, int eventfd);
 void nvr_ring_unwatch_all(struct nvr_ring *ring);
 
@@ -88,9 +91,11 @@ NVR_DEFINE_AUTO(nvr_ring_reader, nvr_ring_reader_free);
 /* A second cursor over the same mapping (reference counted, same thread). */
 NVR_CHECK int nvr_ring_reader_dup(struct nvr_ring_reader *reader,
                                   struct nvr_ring_reader **ret_reader);
-/* Newest key frame's entry becomes the next one. 0, -ENOENT when there is none yet. */
+/* Newest key frame's entry becomes the next one. 0, -ENOENT when the ring holds none (try again
+ * after the next commit), -EPROTO. After -ESTALE, what lies between counts as lost. */
 NVR_CHECK int nvr_ring_reader_seek_key(struct nvr_ring_reader *reader);
-/* The oldest key frame still held whose dts_us is >= from_us, for pre-roll. 0, -ENOENT. */
+/* The oldest key frame still held whose dts_us is >= from_us, for pre-roll. 0, -ENOENT,
+ * -EPROTO. */
 NVR_CHECK int nvr_ring_reader_seek_time(struct nvr_ring_reader *reader, int64_t from_us);
 /* Everything from the next written entry on. */
 void nvr_ring_reader_seek_end(struct nvr_ring_reader *reader);
@@ -98,17 +103,19 @@ void nvr_ring_reader_seek_end(struct nvr_ring_reader *reader);
  * cursor stays; call seek_key). -EPROTO: the ring's content is not sound. */
 NVR_CHECK int nvr_ring_reader_peek(struct nvr_ring_reader *reader,
                                    struct nvr_ring_entry *ret_entry);
-/* Take the next entry and append its bytes to buf. Same results; buf unchanged unless 1. */
+/* Take the next entry and append its bytes to buf. Same results; buf unchanged unless 1. When buf
+ * has no room for them: its error (-EMSGSIZE, -ENOMEM), and the entry is not taken. */
 NVR_CHECK int nvr_ring_reader_next(struct nvr_ring_reader *reader, struct nvr_ring_entry *ret_entry,
                                    struct nvr_buf *buf);
 /* Take the next entry without copying: *ret_data points into the ring. After use, ask
- * nvr_ring_reader_still_valid(): false means that the bytes were overwritten meanwhile. */
+ * nvr_ring_reader_still_valid() with the entry last taken: false means that the bytes were
+ * overwritten meanwhile (not counted in get_lost). */
 NVR_CHECK int nvr_ring_reader_next_borrow(struct nvr_ring_reader *reader,
                                           struct nvr_ring_entry *ret_entry,
                                           const uint8_t **ret_data);
 bool nvr_ring_reader_still_valid(const struct nvr_ring_reader *reader,
                                  const struct nvr_ring_entry *entry);
-/* Init segment of an epoch. 0, -ENOENT (never was, or too old). */
+/* Init segment of an epoch. 0, -ENOENT (never was, or too old), -EPROTO. */
 NVR_CHECK int nvr_ring_reader_get_init(struct nvr_ring_reader *reader, uint32_t epoch,
                                        struct nvr_ring_init *ret_init);
 /* Entries lost to overruns by this cursor, and the number of the newest entry (0: none). */
