@@ -1,0 +1,227 @@
+// A stand-in for the server while working on the UI: `npm run mock`, then `HERON_BACKEND=… npm run dev`,
+// or give the folder of a build as the second argument: node dev/mock-server.mjs 21500 ../build/web
+import { createReadStream, existsSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { WebSocketServer } from "ws";
+import { cameras, history, logs, makeCamera, ranges, systemInfo, workers } from "./mock-data.mjs";
+import { loadClip, retime } from "./media.mjs";
+
+const port = Number(process.argv[2] ?? 5000);
+const webRoot = process.argv[3];
+const clips = {
+  main: loadClip("main", "dusk", "1280x720", "1200k"),
+  sub: loadClip("sub", "dusk", "640x360", "300k"),
+  driveway: loadClip("driveway", "meadow", "640x360", "300k"),
+};
+const gop = 15;
+const empty = process.env.MOCK_EMPTY === "1";
+let list = empty ? [] : cameras;
+
+const find = (id) => list.find((camera) => camera.id === id);
+const merge = (target, patch) =>
+  Object.fromEntries(
+    Object.entries({ ...target, ...patch }).map(([key, value]) => [
+      key,
+      value && typeof value === "object" && !Array.isArray(value) && target[key]
+        ? merge(target[key], value)
+        : value,
+    ]),
+  );
+
+class Refusal extends Error {
+  constructor(status, code, message, fields = []) {
+    super(message);
+    Object.assign(this, { status, code, fields });
+  }
+}
+
+function probe(body) {
+  const still = `data:image/jpeg;base64,${clips.main.still.toString("base64")}`;
+  if (!body.url?.startsWith("rtsp://")) {
+    throw new Refusal(422, "validation_failed", "The camera's settings are not valid.", [
+      { field: "url", message: "This scheme is not supported." },
+    ]);
+  }
+  if (body.url.includes("wrong")) {
+    const message = "The camera refused the user name or password.";
+    return { ok: false, elapsed_ms: 340, error: { code: "bad_credentials", message } };
+  }
+  const streams = [
+    { kind: "video", codec: "h264", width: 1920, height: 1080, fps: 15 },
+    { kind: "audio", codec: "aac", sample_rate: 16000, channels: 1 },
+  ];
+  return { ok: true, streams, protocol: "heron", elapsed_ms: 412, snapshot: still };
+}
+
+function playlist(camera, start, end) {
+  const lines = [
+    "#EXTM3U",
+    "#EXT-X-VERSION:7",
+    "#EXT-X-TARGETDURATION:2",
+    "#EXT-X-PLAYLIST-TYPE:VOD",
+  ];
+  lines.push('#EXT-X-MAP:URI="/mock/init.mp4"');
+  ranges(start, end).forEach(([from, to], i) => {
+    if (i > 0) lines.push("#EXT-X-DISCONTINUITY", '#EXT-X-MAP:URI="/mock/init.mp4"');
+    for (let at = from; at < to; at += 1000) {
+      if (at === from) lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(at).toISOString()}`);
+      lines.push("#EXTINF:1.0,", `/mock/gop.m4s?t=${at}`);
+    }
+  });
+  return [...lines, "#EXT-X-ENDLIST", ""].join("\n");
+}
+
+function gopBytes(time) {
+  const clip = clips.main;
+  const first = (Math.floor(time / 1000) % (clip.fragments.length / gop)) * gop;
+  return Buffer.concat(
+    clip.fragments
+      .slice(first, first + gop)
+      .map((fragment, i) => retime(fragment, time * 90 + i * (90_000 / clip.fps))),
+  );
+}
+
+function coverage(url) {
+  const days = new Map();
+  for (const [from, to] of ranges(
+    Number(url.searchParams.get("start")),
+    Number(url.searchParams.get("end")),
+  )) {
+    const date = new Date(from - new Date(from).getTimezoneOffset() * 60_000)
+      .toISOString()
+      .slice(0, 10);
+    days.set(date, (days.get(date) ?? 0) + to - from);
+  }
+  const items = [...days].map(([date, ms]) => ({ date, recorded_ms: ms, bytes: ms * 270 }));
+  return { items: [{ camera: url.searchParams.get("camera"), days: items }] };
+}
+
+function camerasRoute(request, body, path) {
+  const [id, rest] = [decodeURIComponent(path[0] ?? ""), path[1]];
+  if (!id) {
+    if (request.method !== "POST") return [200, { items: list, next: null }];
+    const camera = merge(makeCamera(body.name.toLowerCase().replace(/\W+/g, "-"), body.name), body);
+    list = [...list, camera];
+    return [201, camera];
+  }
+  if (id === "probe") return [200, probe(body)];
+  const camera = find(id);
+  if (!camera) throw new Refusal(404, "not_found", `There is no camera “${id}”.`);
+  if (rest === "history") return [200, history()];
+  if (rest === "stop" || rest === "start") camera.stopped = rest === "stop";
+  if (rest) return [202, camera];
+  if (request.method === "PATCH") Object.assign(camera, merge(camera, body));
+  if (request.method === "DELETE") {
+    list = list.filter((item) => item !== camera);
+    return [204, undefined];
+  }
+  return [200, camera];
+}
+
+function answer(request, url, body) {
+  const path = url.pathname.split("/").filter(Boolean);
+  const query = (name) => Number(url.searchParams.get(name));
+  if (url.pathname === "/health") {
+    const checks = { database: "ok", storage: "ok", config: "degraded", workers: "ok" };
+    return [200, { status: "degraded", checks }];
+  }
+  if (url.pathname === "/status") {
+    return [200, { version: "0.1.0", uptime_s: 11400, cameras: { total: 5, online: 3 }, workers }];
+  }
+  const [, , group, ...rest] = path;
+  if (group === "cameras") return camerasRoute(request, body, rest);
+  if (group === "system" && rest[0] === "info") return [200, systemInfo()];
+  if (group === "system" && rest[0] === "logs") {
+    return [200, { items: logs.filter((line) => line.seq > query("after")) }];
+  }
+  if (group === "recordings" && rest[0] === "timeline") {
+    const [start, end] = [query("start"), query("end")];
+    const item = { camera: url.searchParams.get("camera"), ranges: ranges(start, end) };
+    return [200, { start, end, items: [{ ...item, segments: 4000, bytes: 2e10 }] }];
+  }
+  if (group === "recordings" && rest[0] === "coverage") return [200, coverage(url)];
+  if (group === "recordings") {
+    const start = Math.floor(query("start") / 10_000) * 10_000;
+    const item = { id: `${url.searchParams.get("camera")}-${start}`, start, end: start + 10_000 };
+    return [200, { items: [{ ...item, size: 2_600_000 }], next: null }];
+  }
+  throw new Refusal(404, "not_found", "There is nothing here.");
+}
+
+const types = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
+
+function sendFile(url, response) {
+  const wanted = join(webRoot, normalize(url.pathname));
+  const file = extname(wanted) && existsSync(wanted) ? wanted : join(webRoot, "index.html");
+  response.setHeader("Content-Type", types[extname(file)] ?? "application/octet-stream");
+  createReadStream(file).pipe(response);
+}
+
+function sendMedia(url, response) {
+  if (url.pathname.endsWith(".m3u8")) {
+    response.setHeader("Content-Type", "application/vnd.apple.mpegurl");
+    const [start, end] = ["start", "end"].map((key) => Number(url.searchParams.get(key)));
+    response.end(playlist("", start, end));
+  } else if (url.pathname.endsWith("/snapshot")) {
+    response.setHeader("Content-Type", "image/jpeg");
+    response.end(clips.main.still);
+  } else if (url.pathname === "/mock/init.mp4") response.end(clips.main.init);
+  else response.end(gopBytes(Number(url.searchParams.get("t"))));
+}
+
+async function readBody(request) {
+  let text = "";
+  for await (const chunk of request) text += chunk;
+  return text ? JSON.parse(text) : {};
+}
+
+const server = createServer(async (request, response) => {
+  const url = new URL(request.url, "http://mock");
+  if (/^\/mock\/|\.m3u8$|\/snapshot$/.test(url.pathname)) return sendMedia(url, response);
+  if (webRoot && !/^\/(api|health|status|workers)(\/|$)/.test(url.pathname)) {
+    return sendFile(url, response);
+  }
+  response.setHeader("Content-Type", "application/json");
+  try {
+    const [status, body] = answer(request, url, await readBody(request));
+    response.statusCode = status;
+    response.end(body === undefined ? undefined : JSON.stringify(body));
+  } catch (error) {
+    const { status = 500, code = "internal", message, fields = [] } = error;
+    response.statusCode = status;
+    response.end(JSON.stringify({ error: { code, message, fields }, request_id: "mock-1" }));
+  }
+});
+
+const sockets = new WebSocketServer({ server });
+sockets.on("connection", (socket, request) => {
+  const url = new URL(request.url, "http://mock");
+  const id = url.pathname.split("/")[4];
+  const camera = find(id);
+  const wide = url.searchParams.get("stream") === "main";
+  const clip = wide ? clips.main : id === "driveway" ? clips.driveway : clips.sub;
+  const hevc = camera?.main?.codec === "h265";
+  const mime = `video/mp4; codecs="${hevc ? "hvc1.1.6.L120.90" : "avc1.64001f"}"`;
+  const { width, height, fps } = clip;
+  const codec = hevc ? "h265" : "h264";
+  socket.send(JSON.stringify({ type: "init", epoch: 1, mime, codec, width, height, fps }));
+  socket.send(clip.init);
+  const started = Date.now();
+  let sent = 0;
+  const timer = setInterval(() => {
+    while (sent <= ((Date.now() - started) * clip.fps) / 1000) {
+      const ticks = started * 90 + sent * (90_000 / clip.fps);
+      socket.send(retime(clip.fragments[sent % clip.fragments.length], ticks));
+      sent += 1;
+    }
+  }, 20);
+  socket.on("close", () => clearInterval(timer));
+});
+
+server.listen(port, "127.0.0.1", () => console.log(`mock: listening on 127.0.0.1:${port}`));

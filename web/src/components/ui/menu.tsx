@@ -1,0 +1,41 @@
+import { DropdownMenu } from "radix-ui";
+import type { ComponentProps, ReactNode } from "react";
+import { cn } from "@/lib/cn";
+
+type MenuProps = { trigger: ReactNode; children: ReactNode };
+
+export function Menu({ trigger, children }: MenuProps) {
+  return (
+    <DropdownMenu.Root>
+      <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content
+          align="end"
+          sideOffset={6}
+          className="animate-pop border-line bg-raised shadow-pop z-50 min-w-48 rounded-xl border p-1.5"
+        >
+          {children}
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  );
+}
+
+type ItemProps = ComponentProps<typeof DropdownMenu.Item> & { danger?: boolean };
+
+export function MenuItem({ danger, className, ...props }: ItemProps) {
+  return (
+    <DropdownMenu.Item
+      className={cn(
+        "data-[highlighted]:bg-sunken [&_svg]:text-faint flex cursor-pointer items-center gap-2.5 rounded-lg px-2.5 py-2 text-sm outline-none select-none data-[disabled]:pointer-events-none data-[disabled]:opacity-50 [&_svg]:size-4",
+        danger && "text-bad-ink [&_svg]:text-bad-ink",
+        className,
+      )}
+      {...props}
+    />
+  );
+}
+
+export function MenuSeparator() {
+  return <DropdownMenu.Separator className="bg-line my-1.5 h-px" />;
+}

@@ -1,0 +1,72 @@
+import { CircleDot, VideoOff } from "lucide-react";
+import { useRef } from "react";
+import { Link } from "react-router-dom";
+import { StatusBadge } from "@/components/status";
+import { Badge } from "@/components/ui/badge";
+import { LivePlayer } from "@/features/live/live-player";
+import type { Camera } from "@/lib/api/types";
+import { formatFps, formatSize } from "@/lib/format";
+import { useOnScreen } from "@/lib/use-on-screen";
+
+/** What a tile says when it cannot show a picture; null when it can. */
+export function tileMessage(camera: Camera): string | null {
+  if (!camera.enabled) return "Disabled";
+  if (camera.stopped) return "Stopped";
+  if (camera.status === "offline" || camera.status === "error") {
+    return camera.error ?? "The camera does not answer.";
+  }
+  return null;
+}
+
+function TilePicture({ camera }: { camera: Camera }) {
+  const message = tileMessage(camera);
+  if (message) {
+    return (
+      <div className="absolute inset-0 flex flex-col items-center justify-center gap-2 px-6 pb-6 text-center text-sm text-white/75">
+        <VideoOff className="size-6" aria-hidden />
+        <span className="line-clamp-2">{message}</span>
+      </div>
+    );
+  }
+  return (
+    <LivePlayer
+      cameraId={camera.id}
+      name={camera.name}
+      stream={camera.sub ? "sub" : "main"}
+      fit="cover"
+      compact
+      snapshotWidth={640}
+    />
+  );
+}
+
+export function CameraTile({ camera }: { camera: Camera }) {
+  const ref = useRef<HTMLAnchorElement>(null);
+  const onScreen = useOnScreen(ref);
+  return (
+    <Link
+      ref={ref}
+      to={`/cameras/${encodeURIComponent(camera.id)}`}
+      aria-label={`${camera.name}: open live view`}
+      className="group shadow-card hover:shadow-pop relative block aspect-video overflow-hidden rounded-2xl bg-[#0a1012] ring-1 ring-black/10 transition-shadow dark:ring-white/8"
+    >
+      {onScreen && <TilePicture camera={camera} />}
+      <div className="pointer-events-none absolute inset-x-0 top-0 flex justify-between gap-2 p-3">
+        <StatusBadge camera={camera} glass />
+        {camera.recording_active && (
+          <Badge tone="glass">
+            <CircleDot className="text-[#ff7a70]" aria-hidden /> REC
+          </Badge>
+        )}
+      </div>
+      <div className="pointer-events-none absolute inset-x-0 bottom-0 flex items-end justify-between gap-3 bg-gradient-to-t from-black/75 to-transparent p-3 pt-10 text-white">
+        <span className="truncate font-medium">{camera.name}</span>
+        {camera.main && (
+          <span className="nums shrink-0 text-xs text-white/80">
+            {formatSize(camera.main.width, camera.main.height)} · {formatFps(camera.main.fps)}
+          </span>
+        )}
+      </div>
+    </Link>
+  );
+}

@@ -1,0 +1,5 @@
+import { Page } from "@/components/page";
+
+export function RecordingsPage() {
+  return <Page title="Recordings">{null}</Page>;
+}

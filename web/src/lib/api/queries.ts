@@ -1,0 +1,103 @@
+/** Every read of the server's state; components never fetch by themselves. */
+import { queryOptions } from "@tanstack/react-query";
+import { request } from "./client";
+import type {
+  Camera,
+  CameraList,
+  Coverage,
+  Health,
+  RecordingList,
+  ServerStatus,
+  StatusHistory,
+  SystemInfo,
+  Timeline,
+} from "./types";
+
+export const api = "/api/v1";
+const seconds = (n: number) => n * 1000;
+
+export const cameraPath = (id: string, rest = "") =>
+  `${api}/cameras/${encodeURIComponent(id)}${rest}`;
+
+export const camerasQuery = queryOptions({
+  queryKey: ["cameras"],
+  queryFn: ({ signal }) => request<CameraList>(`${api}/cameras`, { signal }),
+  select: (list) => list.items,
+  refetchInterval: seconds(3),
+});
+
+export const cameraQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["cameras", id],
+    queryFn: ({ signal }) => request<Camera>(cameraPath(id), { signal }),
+    refetchInterval: seconds(2),
+  });
+
+export const historyQuery = (id: string, hours: number) =>
+  queryOptions({
+    queryKey: ["cameras", id, "history", hours],
+    queryFn: async ({ signal }) => {
+      const end = Date.now();
+      const start = end - hours * 3_600_000;
+      const query = { start, end };
+      const { items } = await request<StatusHistory>(cameraPath(id, "/history"), {
+        query,
+        signal,
+      });
+      return { start, end, items };
+    },
+    refetchInterval: seconds(15),
+  });
+
+export const timelineQuery = (camera: string, start: number, end: number, live: boolean) =>
+  queryOptions({
+    queryKey: ["timeline", camera, start, end],
+    queryFn: async ({ signal }) => {
+      const query = { camera, start, end };
+      const timeline = await request<Timeline>(`${api}/recordings/timeline`, { query, signal });
+      return timeline.items.find((item) => item.camera === camera) ?? null;
+    },
+    refetchInterval: live ? seconds(5) : false,
+    staleTime: live ? 0 : seconds(60),
+  });
+
+export const coverageQuery = (camera: string, start: number, end: number, tzOffset: number) =>
+  queryOptions({
+    queryKey: ["coverage", camera, start, end, tzOffset],
+    queryFn: async ({ signal }) => {
+      const query = { camera, start, end, tz_offset: tzOffset };
+      const coverage = await request<Coverage>(`${api}/recordings/coverage`, { query, signal });
+      return coverage.items.find((item) => item.camera === camera)?.days ?? [];
+    },
+    refetchInterval: seconds(60),
+  });
+
+/** The segment file that holds a moment, if any. */
+export const recordingAtQuery = (camera: string, time: number) =>
+  queryOptions({
+    queryKey: ["recordings", camera, "at", time],
+    queryFn: async ({ signal }) => {
+      const query = { camera, start: time, end: time + 1000, limit: 1 };
+      const list = await request<RecordingList>(`${api}/recordings`, { query, signal });
+      return list.items[0] ?? null;
+    },
+    staleTime: seconds(60),
+  });
+
+export const systemInfoQuery = queryOptions({
+  queryKey: ["system", "info"],
+  queryFn: ({ signal }) => request<SystemInfo>(`${api}/system/info`, { signal }),
+  refetchInterval: seconds(5),
+});
+
+export const healthQuery = queryOptions({
+  queryKey: ["system", "health"],
+  queryFn: ({ signal }) => request<Health>("/health", { signal, accept: [503] }),
+  refetchInterval: seconds(5),
+});
+
+export const statusQuery = queryOptions({
+  queryKey: ["system", "status"],
+  queryFn: ({ signal }) => request<ServerStatus>("/status", { signal }),
+  refetchInterval: seconds(3),
+});

@@ -1,0 +1,28 @@
+/** Messages of the REST API, by the names the UI uses; generated from the server's OpenAPI file. */
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Camera = Schemas["Camera"];
+export type CameraInput = Schemas["CameraInput"];
+export type CameraPatch = Schemas["CameraPatch"];
+export type CameraList = Schemas["CameraList"];
+export type StreamState = Schemas["StreamState"];
+export type StatusPeriod = Schemas["StatusPeriod"];
+export type StatusHistory = Schemas["StatusHistory"];
+export type ProbeRequest = Schemas["ProbeRequest"];
+export type ProbeResult = Schemas["ProbeResult"];
+export type ProbeStream = Schemas["ProbeStream"];
+export type Recording = Schemas["Recording"];
+export type RecordingList = Schemas["RecordingList"];
+export type Timeline = Schemas["Timeline"];
+export type Coverage = Schemas["Coverage"];
+export type SystemInfo = Schemas["SystemInfo"];
+export type LogRecord = Schemas["LogRecord"];
+export type LogList = Schemas["LogList"];
+export type Health = Schemas["Health"];
+export type Worker = Schemas["Worker"];
+export type ServerStatus = Schemas["Status"];
+
+/** [start, end) in milliseconds since 1970. */
+export type Range = [number, number];
