@@ -24,6 +24,7 @@ struct nvr_camera_row {
 };
 
 NVR_CHECK int nvr_cameras_upsert(struct nvr_db *db, const struct nvr_camera_row *row);
+/* With its history. */
 NVR_CHECK int nvr_cameras_delete(struct nvr_db *db, const char *id);
 typedef int (*nvr_cameras_visit)(const struct nvr_camera_row *row, void *arg);
 NVR_CHECK int nvr_cameras_each(struct nvr_db *db, nvr_cameras_visit visit, void *arg);
@@ -31,6 +32,8 @@ NVR_CHECK int nvr_cameras_each(struct nvr_db *db, nvr_cameras_visit visit, void 
 /* Status change: closes the open period and opens the next. */
 NVR_CHECK int nvr_camera_log_status(struct nvr_db *db, const char *id, const char *status,
                                     const char *error, int64_t at_ms);
+/* Forget periods that ended before before_ms. */
+NVR_CHECK int nvr_camera_log_trim(struct nvr_db *db, const char *id, int64_t before_ms);
 struct nvr_camera_period {
     char status[12];
     char error[256];

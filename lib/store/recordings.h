@@ -12,6 +12,10 @@
 #define NVR_RECORDING_ID_SIZE (NVR_SLUG_SIZE + 24) /* "<camera_id>-<start_ms>" */
 #define NVR_RECORDING_PATH_SIZE 256
 #define NVR_RECORDING_KEYS_MAX 512
+#define NVR_RECORDING_SPAN_MAX_MS                                                                  \
+    (60 * 60 * 1000) /* no segment is longer; bounds overlap searches */
+#define NVR_RECORDINGS_LIMIT_MAX 10000
+#define NVR_RECORDINGS_CAMERAS_MAX 512
 
 struct nvr_recording {
     char camera_id[NVR_SLUG_SIZE];
@@ -41,7 +45,8 @@ void nvr_recording_id(const char *camera_id, int64_t start_ms, char dst[NVR_RECO
 NVR_CHECK int nvr_recording_id_parse(const char *id, char camera_id[NVR_SLUG_SIZE],
                                      int64_t *ret_start_ms);
 
-/* In a write job. Same camera and start again: replaced (a repaired file). */
+/* In a write job. Same camera and start again: replaced (a repaired file). -EINVAL: a field is out
+ * of range (longer than NVR_RECORDING_SPAN_MAX_MS, checksum no hex …). */
 NVR_CHECK int nvr_recordings_upsert(struct nvr_db *db, const struct nvr_recording *recording);
 NVR_CHECK int nvr_recordings_delete(struct nvr_db *db, const char *camera_id, int64_t start_ms);
 NVR_CHECK int nvr_recordings_delete_camera(struct nvr_db *db, const char *camera_id);
@@ -49,7 +54,7 @@ NVR_CHECK int nvr_recordings_delete_camera(struct nvr_db *db, const char *camera
 /* 0 or -ENOENT. */
 NVR_CHECK int nvr_recordings_get(struct nvr_db *db, const char *camera_id, int64_t start_ms,
                                  struct nvr_recording *ret_recording);
-/* The segment that covers at_ms (or, with nearest, the next one before/after). 0 or -ENOENT. */
+/* The segment that covers at_ms. 0 or -ENOENT. */
 NVR_CHECK int nvr_recordings_find(struct nvr_db *db, const char *camera_id, int64_t at_ms,
                                   struct nvr_recording *ret_recording);
 /* Every segment that overlaps [start, end), oldest first; visit returns 0 to go on, 1 to stop,

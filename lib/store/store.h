@@ -35,8 +35,8 @@ typedef void (*nvr_store_done)(int result, void *arg);
 /* 0; -ENOBUFS when the queue is full; -ECANCELED while closing (done does not run then). */
 NVR_CHECK int nvr_store_write(struct nvr_store *store, nvr_store_job job, nvr_store_done done,
                               void *arg);
-/* Wait until everything queued before is committed, up to timeout_ms. 0, -ETIMEDOUT, first error.
- */
+/* Commit everything queued before at once and wait for it, up to timeout_ms. 0, -ETIMEDOUT, or the
+ * error of the last of them that failed. */
 NVR_CHECK int nvr_store_flush(struct nvr_store *store, unsigned timeout_ms);
 
 NVR_CHECK int nvr_store_read_begin(struct nvr_store *store, struct nvr_db **ret_db);

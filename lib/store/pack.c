@@ -1,0 +1,102 @@
+#include "lib/store/pack.h"
+
+#include <string.h>
+
+static size_t put_number(uint8_t *dst, uint32_t value)
+{
+    size_t n = 0;
+
+    for (; value >= 0x80; value >>= 7)
+        dst[n++] = (uint8_t)(value | 0x80);
+    dst[n++] = (uint8_t)value;
+    return n;
+}
+
+static size_t get_number(const uint8_t *data, size_t size, uint32_t *ret_value)
+{
+    uint64_t value = 0;
+
+    for (size_t n = 0; n < size && n < 5; n++) {
+        value |= (uint64_t)(data[n] & 0x7f) << (7 * n);
+        if (data[n] & 0x80)
+            continue;
+        if (value > UINT32_MAX)
+            return 0;
+        *ret_value = (uint32_t)value;
+        return n + 1;
+    }
+    return 0;
+}
+
+size_t nvr_pack_keys(const struct nvr_recording *recording, uint8_t dst[NVR_PACK_KEYS_MAX])
+{
+    uint32_t ms = 0, offset = 0;
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < recording->keys_count; i++) {
+        size += put_number(dst + size, recording->keys[i].ms - ms);
+        size += put_number(dst + size, recording->keys[i].offset - offset);
+        ms = recording->keys[i].ms;
+        offset = recording->keys[i].offset;
+    }
+    return size;
+}
+
+void nvr_unpack_keys(const uint8_t *data, size_t size, struct nvr_recording *recording)
+{
+    uint32_t ms = 0, offset = 0, value = 0;
+    size_t pos = 0, n;
+
+    recording->keys_count = 0;
+    while (pos < size && recording->keys_count < NVR_RECORDING_KEYS_MAX) {
+        n = get_number(data + pos, size - pos, &value);
+        if (n == 0)
+            return;
+        ms += value;
+        pos += n;
+        n = get_number(data + pos, size - pos, &value);
+        if (n == 0)
+            return;
+        offset += value;
+        pos += n;
+        recording->keys[recording->keys_count].ms = ms;
+        recording->keys[recording->keys_count].offset = offset;
+        recording->keys_count++;
+    }
+}
+
+void nvr_pack_hex(const uint8_t *data, size_t size, char *dst)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        dst[2 * i] = digits[data[i] >> 4];
+        dst[2 * i + 1] = digits[data[i] & 15];
+    }
+    dst[2 * size] = '\0';
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int nvr_unpack_hex(const char *text, uint8_t *dst, size_t size)
+{
+    if (strlen(text) != 2 * size)
+        return -EINVAL;
+    for (size_t i = 0; i < size; i++) {
+        const int high = hex_value(text[2 * i]), low = hex_value(text[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return -EINVAL;
+        dst[i] = (uint8_t)(high << 4 | low);
+    }
+    return 0;
+}

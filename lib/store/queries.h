@@ -1,0 +1,9 @@
+/* queries.h — every statement of lib/store, for the test that looks at their plans. */
+#ifndef NVR_STORE_QUERIES_H
+#define NVR_STORE_QUERIES_H
+
+/* Each list ends with NULL. */
+extern const char *const nvr_recordings_queries[];
+extern const char *const nvr_cameras_queries[];
+
+#endif
