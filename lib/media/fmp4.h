@@ -19,7 +19,7 @@ struct nvr_fmp4_sample {
     uint32_t size;
     uint32_t duration; /* track units */
     int32_t cts;       /* composition offset, signed */
-    bool key;
+    bool key;          /* video; all samples of other tracks are */
 };
 
 struct nvr_fmp4_track {
@@ -32,7 +32,7 @@ struct nvr_fmp4_track {
 };
 
 /* Exact bytes that nvr_fmp4_write_fragment() will write; 0 when the input is not sound (sizes that
- * do not add up, too many samples, no samples at all, above 4 GiB). */
+ * do not add up, too many samples, no samples at all, above 2 GiB). */
 size_t nvr_fmp4_fragment_size(const struct nvr_fmp4_track *tracks, size_t count);
 /* dst has that many bytes. */
 void nvr_fmp4_write_fragment(uint8_t *dst, uint32_t sequence, const struct nvr_fmp4_track *tracks,
