@@ -1,7 +1,10 @@
 #!/bin/bash
-# usage: mkmedia.sh DIR [demo|test|bench]...
+# usage: mkmedia.sh [--stamp FILE] DIR [demo|test|bench]...
 # Makes the simulated cameras' clips with ffmpeg (libx264, libx265). What is there stays.
+# shellcheck disable=SC2046,SC2086  # lists of arguments are meant to fall apart into words
 set -eu
+stamp=
+[ "${1-}" = --stamp ] && stamp=$(realpath -m "$2") && shift 2
 dir=${1:?usage: mkmedia.sh DIR [demo|test|bench]...}
 shift
 mkdir -p "$dir"
@@ -119,7 +122,7 @@ bench() {
     ffmpeg -nostdin -v error -y -f lavfi -i "mandelbrot=s=1920x1080:start_scale=0.02:rate=1" -frames:v 1 \
         -vf "eq=saturation=0.4:contrast=0.6" "tmp-$$-back.png"
     make_clip bench.mp4 -loop 1 -framerate 15 -t $t -i "tmp-$$-back.png" \
-        -f lavfi -t $t -i color=c=0x804030:s=160x320:r=15 $a -filter_complex "$scene[v]" \
+        -f lavfi -t $t -i color=c=0x804030:s=160x320:r=15 $a -filter_complex "${scene}[v]" \
         -map '[v]' -map 2:a $(h264 2000 30 0) -c:a aac -b:a 32k -ac 1
     make_clip bench-sub.mp4 -i bench.mp4 -an -vf fps=10,scale=640:360 $(h264 300 20 0)
     rm -f "tmp-$$-back.png"
@@ -133,3 +136,4 @@ for what in "${@:-demo}"; do
     *) echo "mkmedia.sh: no clips called $what" >&2 && exit 2 ;;
     esac
 done
+[ -z "$stamp" ] || : >"$stamp"
