@@ -117,7 +117,8 @@ void nvr_fmp4_write_fragment(uint8_t *dst, uint32_t sequence, const struct nvr_f
     for (size_t i = 0; i < count; i++) {
         if (!tracks[i].samples_count || !tracks[i].data_size)
             continue;
-        memcpy(p, tracks[i].data, tracks[i].data_size);
+        if (tracks[i].data)
+            memcpy(p, tracks[i].data, tracks[i].data_size);
         p += tracks[i].data_size;
     }
     assert((size_t)(p - dst) == data_offset);

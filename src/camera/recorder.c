@@ -1,0 +1,480 @@
+#include "src/camera/recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/ipc/post.h"
+#include "lib/ring/ring.h"
+#include "src/camera/segment_writer.h"
+
+NVR_LOG_TOPIC("recorder");
+
+#define RINGS_MAX 4
+#define IDLE_WAIT_MS 10000
+#define FLUSH_BYTES (512 * 1024)
+#define THREAD_STACK (512 * 1024)
+
+struct nvr_recorder {
+    /* set before the thread starts, then constant */
+    char camera[NVR_SLUG_SIZE];
+    int root_fd;
+    int64_t length_us;
+    const struct nvr_recorder_handlers *handlers;
+    void *arg;
+    struct nvr_post *post;
+    pthread_t thread;
+
+    /* shared, under lock */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool kicked, finish, stop;
+    int rings[RINGS_MAX]; /* descriptors to read next, owned */
+    size_t rings_count;
+    struct nvr_recorder_state state;
+
+    /* the thread's own */
+    struct nvr_ring_reader *reader;
+    struct nvr_segment_writer *writer;
+    struct nvr_ring_init init; /* of the reader's epoch; size 0: unknown */
+    struct nvr_segment_cut cut;
+    int64_t retry_ms; /* monotonic; nothing is written before; 0: no trouble */
+    uint64_t closed_bytes;
+};
+
+/* What crosses to the loop. */
+struct report {
+    struct nvr_recorder *recorder;
+    bool is_segment;
+    struct nvr_segment segment;
+    bool recording;
+    char error[200];
+};
+
+static void copy_text(char *dst, size_t dst_size, const char *text)
+{
+    (void)snprintf(dst, dst_size, "%s", text);
+}
+
+/* ---- reports, from the thread to the loop ---- */
+
+static void on_report(void *arg)
+{
+    struct report *report = arg;
+    const struct nvr_recorder *r = report->recorder;
+
+    if (report->is_segment)
+        r->handlers->on_segment(&report->segment, r->arg);
+    else
+        r->handlers->on_state(report->recording, report->error[0] ? report->error : NULL, r->arg);
+    nvr_segment_done(&report->segment);
+    free(report);
+}
+
+static void send_report(struct nvr_recorder *r, struct report *report)
+{
+    struct report *copy = malloc(sizeof(*copy));
+
+    if (copy) {
+        *copy = *report;
+        copy->recorder = r;
+        if (nvr_post_send(r->post, on_report, copy) == 0)
+            return;
+        free(copy);
+    }
+    nvr_segment_done(&report->segment); /* reconciliation finds the file */
+    log_warn("a finished recording could not be reported");
+}
+
+static void set_state(struct nvr_recorder *r, const char *error)
+{
+    struct report report = {.recording = r->writer != NULL};
+
+    (void)pthread_mutex_lock(&r->lock);
+    r->state.active = r->writer != NULL;
+    copy_text(r->state.file, sizeof(r->state.file),
+              r->writer ? nvr_segment_writer_get(r->writer)->path : "");
+    copy_text(r->state.error, sizeof(r->state.error), error ? error : "");
+    (void)pthread_mutex_unlock(&r->lock);
+    copy_text(report.error, sizeof(report.error), error ? error : "");
+    send_report(r, &report);
+}
+
+/* ---- trouble with the disk ---- */
+
+static void disk_words(int error, char *dst, size_t dst_size)
+{
+    const char *what = strerror(-error);
+
+    if (error == -ENOSPC || error == -EDQUOT)
+        what = "the disk is full";
+    else if (error == -EROFS)
+        what = "the disk is read-only";
+    else if (error == -EIO)
+        what = "the disk reports an error";
+    else if (error == -EACCES || error == -EPERM)
+        what = "no permission to write into the recordings folder";
+    else if (error == -ENOENT)
+        what = "the recordings folder is gone";
+    (void)nvr_fmt(dst, dst_size,
+                  "Recording is interrupted: %s. Live view goes on; recording resumes by itself "
+                  "when writing works again.",
+                  what);
+}
+
+static void close_file(struct nvr_recorder *r, int *ret_error)
+{
+    struct report report = {.is_segment = true};
+    const char *path;
+
+    *ret_error = 0;
+    if (!r->writer)
+        return;
+    path = nvr_segment_writer_get(r->writer)->path;
+    r->closed_bytes += nvr_segment_writer_get_size(r->writer);
+    log_debug("close %s", path);
+    if (nvr_segment_writer_close(r->writer, &report.segment, ret_error) == 1)
+        send_report(r, &report);
+    r->writer = NULL;
+    r->cut.open = false;
+    r->cut.pending = false;
+}
+
+static void fail(struct nvr_recorder *r, int error)
+{
+    char words[200];
+    int ignored;
+
+    close_file(r, &ignored);
+    disk_words(error, words, sizeof(words));
+    if (r->retry_ms == 0)
+        (void)log_err(error, "recording is interrupted");
+    r->retry_ms = nvr_clock_mono_ms() + NVR_RECORDER_RETRY_MS;
+    set_state(r, words);
+}
+
+/* ---- fragments ---- */
+
+static int begin_file(struct nvr_recorder *r, const struct nvr_ring_entry *entry)
+{
+    const bool was_open = r->writer != NULL;
+    int error;
+
+    close_file(r, &error);
+    if (error == 0)
+        error = nvr_segment_writer_open(r->root_fd, r->camera, &r->init, entry->dts_us, &r->writer);
+    if (error < 0) {
+        fail(r, error);
+        return error;
+    }
+    r->cut.open = true;
+    r->cut.new_init = false;
+    r->cut.start_us = entry->dts_us;
+    if (r->retry_ms)
+        log_info("recording resumes");
+    if (!was_open || r->retry_ms) {
+        set_state(r, NULL);
+    } else {
+        (void)pthread_mutex_lock(&r->lock);
+        copy_text(r->state.file, sizeof(r->state.file), nvr_segment_writer_get(r->writer)->path);
+        (void)pthread_mutex_unlock(&r->lock);
+    }
+    r->retry_ms = 0;
+    return 0;
+}
+
+/* Learn the init segment of the entry's epoch. */
+static int follow_epoch(struct nvr_recorder *r, uint32_t epoch)
+{
+    const struct nvr_ring_init *open;
+    int e;
+
+    if (r->init.size && r->init.epoch == epoch)
+        return 0;
+    e = nvr_ring_reader_get_init(r->reader, epoch, &r->init);
+    if (e < 0) {
+        r->init.size = 0;
+        return e;
+    }
+    if (r->writer) {
+        open = nvr_segment_writer_get_init(r->writer);
+        r->cut.new_init =
+            open->size != r->init.size || memcmp(open->data, r->init.data, open->size) != 0;
+    }
+    return 0;
+}
+
+static void append(struct nvr_recorder *r)
+{
+    struct nvr_ring_entry entry;
+    int e = nvr_ring_reader_next(r->reader, &entry, nvr_segment_writer_get_buf(r->writer));
+
+    if (e != 1) /* overtaken between peek and copy: the next round sees it */
+        return;
+    e = nvr_segment_writer_add(r->writer, &entry);
+    if (e == 0 && nvr_segment_writer_get_buf(r->writer)->len >= FLUSH_BYTES)
+        e = nvr_segment_writer_flush(r->writer);
+    if (e < 0)
+        fail(r, e);
+}
+
+static void skip(struct nvr_recorder *r)
+{
+    struct nvr_ring_entry entry;
+    const uint8_t *data;
+    const int e = nvr_ring_reader_next_borrow(r->reader, &entry, &data);
+
+    (void)e; /* peek answers for it in the next round */
+}
+
+static void handle_entry(struct nvr_recorder *r, const struct nvr_ring_entry *entry)
+{
+    enum nvr_segment_action action;
+
+    if (follow_epoch(r, entry->epoch) < 0) {
+        skip(r);
+        return;
+    }
+    if (r->writer)
+        r->cut.bytes = nvr_segment_writer_get_size(r->writer);
+    action = nvr_segment_decide(&r->cut, entry);
+    if (r->retry_ms && nvr_clock_mono_ms() < r->retry_ms)
+        action = NVR_SEGMENT_SKIP;
+    if (action == NVR_SEGMENT_BEGIN && begin_file(r, entry) < 0)
+        action = NVR_SEGMENT_SKIP;
+    if (action == NVR_SEGMENT_SKIP) {
+        skip(r);
+        return;
+    }
+    if (entry->flags & NVR_RING_DISCONTINUITY && !(entry->flags & NVR_RING_KEY))
+        r->cut.pending = true;
+    append(r);
+}
+
+static void overtaken(struct nvr_recorder *r)
+{
+    const uint64_t before = nvr_ring_reader_get_lost(r->reader);
+
+    r->cut.pending = true; /* the file has a hole: begin another one */
+    if (nvr_ring_reader_seek_key(r->reader) < 0)
+        nvr_ring_reader_seek_end(r->reader);
+    log_warn("the disk is too slow: %llu fragments were not recorded",
+             (unsigned long long)(nvr_ring_reader_get_lost(r->reader) - before));
+}
+
+static bool next_ring(struct nvr_recorder *r)
+{
+    int fd = -1;
+    int e;
+
+    (void)pthread_mutex_lock(&r->lock);
+    if (r->reader)
+        r->state.lost += nvr_ring_reader_get_lost(r->reader);
+    if (r->rings_count) {
+        fd = r->rings[0];
+        r->rings_count--;
+        memmove(r->rings, r->rings + 1, r->rings_count * sizeof(r->rings[0]));
+    }
+    (void)pthread_mutex_unlock(&r->lock);
+    if (fd < 0)
+        return false;
+    nvr_ring_reader_free(r->reader);
+    r->reader = NULL;
+    r->init.size = 0;
+    e = nvr_ring_reader_open_take(fd, &r->reader);
+    if (e < 0) {
+        r->reader = NULL;
+        (void)log_err(e, "open the ring");
+    } else {
+        e = nvr_ring_reader_seek_time(r->reader, 0); /* from its first key frame on */
+        if (e < 0 && e != -ENOENT)
+            (void)log_err(e, "begin of the ring");
+    }
+    return true;
+}
+
+/* Everything that is there now. */
+static void drain(struct nvr_recorder *r)
+{
+    struct nvr_ring_entry entry;
+    int e;
+
+    do {
+        while (r->reader && (e = nvr_ring_reader_peek(r->reader, &entry)) != 0) {
+            if (e == 1) {
+                handle_entry(r, &entry);
+            } else if (e == -ESTALE) {
+                overtaken(r);
+            } else {
+                (void)log_err(e, "read the ring");
+                nvr_ring_reader_free(r->reader);
+                r->reader = NULL;
+            }
+        }
+    } while (next_ring(r));
+    if (r->writer && (e = nvr_segment_writer_flush(r->writer)) < 0)
+        fail(r, e);
+    (void)pthread_mutex_lock(&r->lock);
+    r->state.bytes = r->closed_bytes + (r->writer ? nvr_segment_writer_get_size(r->writer) : 0);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+static bool wait_for_work(struct nvr_recorder *r, bool *ret_finish)
+{
+    struct timespec until;
+    bool stop;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_WAIT_MS / 1000;
+    (void)pthread_mutex_lock(&r->lock);
+    while (!r->kicked && !r->finish && !r->stop)
+        if (pthread_cond_timedwait(&r->wake, &r->lock, &until) == ETIMEDOUT)
+            break;
+    stop = r->stop;
+    *ret_finish = r->finish || stop;
+    r->kicked = r->finish = false;
+    (void)pthread_mutex_unlock(&r->lock);
+    return !stop;
+}
+
+static void *run(void *arg)
+{
+    struct nvr_recorder *r = arg;
+    bool finish;
+    bool more;
+    int error;
+
+    do {
+        more = wait_for_work(r, &finish);
+        drain(r);
+        if (finish && r->writer) {
+            close_file(r, &error);
+            if (error < 0)
+                fail(r, error);
+            else
+                set_state(r, NULL);
+        }
+    } while (more);
+    nvr_ring_reader_free(r->reader);
+    return NULL;
+}
+
+/* ---- the loop's side ---- */
+
+static void signal_thread(struct nvr_recorder *r, bool *flag)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    *flag = true;
+    (void)pthread_cond_signal(&r->wake);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+static int start_thread(struct nvr_recorder *r)
+{
+    pthread_condattr_t cond;
+    pthread_attr_t attr;
+    int e;
+
+    (void)pthread_condattr_init(&cond);
+    (void)pthread_condattr_setclock(&cond, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&r->lock, NULL);
+    (void)pthread_cond_init(&r->wake, &cond);
+    (void)pthread_condattr_destroy(&cond);
+    (void)pthread_attr_init(&attr);
+    (void)pthread_attr_setstacksize(&attr, THREAD_STACK);
+    e = -pthread_create(&r->thread, &attr, run, r);
+    (void)pthread_attr_destroy(&attr);
+    if (e == 0)
+        (void)pthread_setname_np(r->thread, "recorder");
+    return e;
+}
+
+int nvr_recorder_new_take(uv_loop_t *loop, int root_fd, const char *camera,
+                          unsigned segment_seconds, const struct nvr_recorder_handlers *handlers,
+                          void *arg, struct nvr_recorder **ret_recorder)
+{
+    struct nvr_recorder *r = calloc(1, sizeof(*r));
+    int e;
+
+    if (!r) {
+        (void)close(root_fd);
+        return -ENOMEM;
+    }
+    r->root_fd = root_fd;
+    r->length_us = (int64_t)segment_seconds * 1000000;
+    r->cut.length_us = r->length_us;
+    r->handlers = handlers;
+    r->arg = arg;
+    e = nvr_str_copy(r->camera, sizeof(r->camera), nvr_str_from(camera));
+    if (e == 0)
+        e = nvr_post_new(loop, &r->post);
+    if (e == 0) {
+        e = start_thread(r);
+        if (e < 0)
+            nvr_post_free(r->post);
+    }
+    if (e < 0) {
+        (void)close(root_fd);
+        free(r);
+        return e;
+    }
+    *ret_recorder = r;
+    return 0;
+}
+
+int nvr_recorder_set_ring(struct nvr_recorder *r, int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    int e = 0;
+
+    if (copy < 0)
+        return -errno;
+    (void)pthread_mutex_lock(&r->lock);
+    if (r->rings_count == RINGS_MAX)
+        e = -ENOSPC;
+    else
+        r->rings[r->rings_count++] = NVR_TAKE_FD(copy);
+    (void)pthread_mutex_unlock(&r->lock);
+    if (copy >= 0)
+        (void)close(copy);
+    return e;
+}
+
+void nvr_recorder_kick(struct nvr_recorder *r)
+{
+    signal_thread(r, &r->kicked);
+}
+
+void nvr_recorder_finish(struct nvr_recorder *r)
+{
+    signal_thread(r, &r->finish);
+}
+
+void nvr_recorder_get_state(struct nvr_recorder *r, struct nvr_recorder_state *ret_state)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    *ret_state = r->state;
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+void nvr_recorder_free(struct nvr_recorder *r)
+{
+    if (!r)
+        return;
+    signal_thread(r, &r->stop);
+    (void)pthread_join(r->thread, NULL);
+    nvr_post_free(r->post);
+    for (size_t i = 0; i < r->rings_count; i++)
+        (void)close(r->rings[i]);
+    (void)pthread_cond_destroy(&r->wake);
+    (void)pthread_mutex_destroy(&r->lock);
+    (void)close(r->root_fd);
+    free(r);
+}

@@ -1,0 +1,53 @@
+/* recorder.h — a thread that copies whole fragments from the media ring into segment files.
+ *
+ * A slow disk stops only this thread; live goes on. It sleeps until it is kicked (the loop does
+ * that at most four times a second) and writes what came since by one write().
+ * A full or broken disk: the file is cut back to whole fragments and closed, on_state tells it,
+ * every few seconds it tries again by itself.
+ * Threads: all functions on the loop's thread; callbacks come on it too (by nvr_post). */
+#ifndef NVR_CAMERA_RECORDER_H
+#define NVR_CAMERA_RECORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "lib/base/macros.h"
+#include "src/camera/segment.h"
+
+#define NVR_RECORDER_WAKE_MS 250
+#define NVR_RECORDER_RETRY_MS 3000
+
+struct nvr_recorder;
+
+struct nvr_recorder_handlers {
+    /* A file is closed and durable. Takes what is inside of segment. */
+    void (*on_segment)(struct nvr_segment *segment, void *arg);
+    /* recording: a file is open. error: NULL, or why nothing can be written, in words. */
+    void (*on_state)(bool recording, const char *error, void *arg);
+};
+
+struct nvr_recorder_state {
+    bool active;
+    char file[NVR_SEGMENT_PATH_SIZE]; /* being written, "" none */
+    uint64_t bytes;                   /* written by this worker, all files */
+    uint64_t lost;                    /* fragments that came too fast for the disk */
+    char error[200];
+};
+
+/* Takes root_fd (folder of the camera), even on failure. */
+NVR_CHECK int nvr_recorder_new_take(uv_loop_t *loop, int root_fd, const char *camera,
+                                    unsigned segment_seconds,
+                                    const struct nvr_recorder_handlers *handlers, void *arg,
+                                    struct nvr_recorder **ret_recorder);
+/* Read this ring, after what is still in the one before. fd is borrowed. */
+NVR_CHECK int nvr_recorder_set_ring(struct nvr_recorder *recorder, int fd);
+/* There is something new. */
+void nvr_recorder_kick(struct nvr_recorder *recorder);
+/* Nothing more comes for now: write the rest and close the file. */
+void nvr_recorder_finish(struct nvr_recorder *recorder);
+void nvr_recorder_get_state(struct nvr_recorder *recorder, struct nvr_recorder_state *ret_state);
+/* Write the rest, close, end the thread; the last callbacks run before it returns. NULL: no-op. */
+void nvr_recorder_free(struct nvr_recorder *recorder);
+
+#endif

@@ -1,0 +1,80 @@
+#include "src/camera/trouble.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/macros.h"
+
+static const struct {
+    const char *name;
+    const char *words;
+    bool needs_person;
+} table[] = {
+    [NVR_TROUBLE_NONE] = {NULL, "", false},
+    [NVR_TROUBLE_UNREACHABLE] =
+        {"unreachable", "The camera cannot be reached: is it switched on and is its address right?",
+         false},
+    [NVR_TROUBLE_REFUSED] = {"refused",
+                             "The device answers, but nothing listens on this port: check the port "
+                             "and that the stream is switched on in the camera.",
+                             false},
+    [NVR_TROUBLE_TIMEOUT] = {"timeout", "The camera does not answer in time.", false},
+    [NVR_TROUBLE_BAD_CREDENTIALS] = {"bad_credentials",
+                                     "The camera refuses the user name or password.", true},
+    [NVR_TROUBLE_NOT_FOUND] = {"not_found",
+                               "The camera has no stream at this path: check the part of the "
+                               "address behind the host name.",
+                               true},
+    [NVR_TROUBLE_UNSUPPORTED] = {"unsupported",
+                                 "The camera sends a kind of stream that is not supported.", true},
+    [NVR_TROUBLE_PROTOCOL] = {"protocol", "The camera's answers cannot be understood.", true},
+    [NVR_TROUBLE_ENDED] = {"ended", "The camera ended the connection.", false},
+    [NVR_TROUBLE_NO_VIDEO] = {"no_video", "The stream has no video.", true},
+    [NVR_TROUBLE_DISK] = {"disk", "The recording cannot be written.", true},
+};
+
+const char *nvr_trouble_name(enum nvr_trouble_code code)
+{
+    return table[code].name;
+}
+
+enum nvr_trouble_code nvr_trouble_from_name(const char *name)
+{
+    for (size_t i = 1; i < NVR_ARRAY_SIZE(table); i++)
+        if (name && strcmp(table[i].name, name) == 0)
+            return (enum nvr_trouble_code)i;
+    return NVR_TROUBLE_PROTOCOL;
+}
+
+const char *nvr_trouble_words(enum nvr_trouble_code code)
+{
+    return table[code].words;
+}
+
+bool nvr_trouble_needs_person(enum nvr_trouble_code code)
+{
+    return table[code].needs_person;
+}
+
+void nvr_trouble_set(struct nvr_trouble *trouble, enum nvr_trouble_code code, const char *text)
+{
+    trouble->code = code;
+    trouble->other_transport = false;
+    (void)snprintf(trouble->text, sizeof(trouble->text), "%s",
+                   text && *text ? text : table[code].words);
+}
+
+void nvr_trouble_set_lockout(struct nvr_trouble *trouble, int64_t until_ms)
+{
+    const struct nvr_utc t = nvr_utc_from_ms(until_ms);
+
+    trouble->code = NVR_TROUBLE_BAD_CREDENTIALS;
+    trouble->other_transport = false;
+    (void)snprintf(trouble->text, sizeof(trouble->text),
+                   "The camera refuses the user name or password. To keep it from locking the "
+                   "account, no further attempt is made until %02d:%02d UTC. A changed password "
+                   "or \"restart\" tries at once.",
+                   t.hour, t.minute);
+}
