@@ -76,9 +76,11 @@ struct nvr_config; /* immutable once loaded, but for the functions below */
 
 /* Secret key for "encrypted:…" values (XChaCha20-Poly1305, libsodium): from $NVR_SECRET_KEY or the
  * file (created 0600 when missing). Zeroed on free. */
+
 struct nvr_config_key;
 NVR_CHECK int nvr_config_key_open(const char *path, struct nvr_config_key **ret_key);
 void nvr_config_key_free(struct nvr_config_key *key);
+NVR_DEFINE_AUTO(nvr_config_key, nvr_config_key_free);
 /* "encrypted:<base64>" of plain. dst_size ≥ 4/3 len + 80. */
 NVR_CHECK int nvr_config_encrypt(const struct nvr_config_key *key, const char *plain, char *dst,
                                  size_t dst_size);

@@ -14,6 +14,8 @@
 
 #define NVR_FMP4_SAMPLES_MAX 512 /* per track and fragment */
 #define NVR_FMP4_TRACKS_MAX 4
+#define NVR_FMP4_INIT_MAX (64 * 1024)   /* bytes of an init segment that is read back */
+#define NVR_FMP4_READ_SAMPLES_MAX 65536 /* per track and fragment that is read back */
 
 struct nvr_fmp4_sample {
     uint32_t size;
@@ -49,7 +51,7 @@ struct nvr_fmp4_header {
     char codec_string[64]; /* RFC 6381, "" when unknown */
 };
 
-/* What the init segment says. tracks_count is 0 when nothing is known. */
+/* What the init segment says; at least one track. */
 struct nvr_fmp4_init {
     size_t size; /* bytes of ftyp+moov */
     struct nvr_fmp4_header tracks[NVR_FMP4_TRACKS_MAX];
@@ -61,7 +63,8 @@ struct nvr_fmp4_init {
 NVR_CHECK int nvr_fmp4_parse_init(const uint8_t *data, size_t size, struct nvr_fmp4_init *ret_init);
 
 struct nvr_fmp4_fragment {
-    size_t size; /* moof + mdat */
+    size_t size;        /* up to the end of the mdat */
+    size_t moof_offset; /* what stands before it: styp, sidx … */
     size_t moof_size;
     bool key; /* its first video sample is a sync sample */
     bool has_video;
@@ -71,13 +74,14 @@ struct nvr_fmp4_fragment {
 };
 
 /* One fragment at the start of data; only the moof and the mdat's 8-byte header need be present
- * (size may reach beyond what was given). 0, -EAGAIN (needs more bytes), -EPROTO. Other top-level
- * boxes (styp, sidx, free) are accepted before it and counted into size. */
+ * (size may reach beyond what was given). 0, -EAGAIN (needs more bytes; ret_fragment->size then
+ * says how many, 0 when not known), -EPROTO. Other top-level boxes (styp, sidx, free) are accepted
+ * before it and counted into size. */
 NVR_CHECK int nvr_fmp4_parse_fragment(const struct nvr_fmp4_init *init, const uint8_t *data,
                                       size_t size, struct nvr_fmp4_fragment *ret_fragment);
 
-/* Subtract base[i] (track i of init, track units) from each tfdt of the moof at data, in place,
- * saturating at 0. For files handed to people. 0, -EPROTO. */
+/* Subtract base[i] (track i of init, track units) from each tfdt of the moof at data (whole, its
+ * mdat need not be there), in place, saturating at 0. For files handed to people. 0, -EPROTO. */
 NVR_CHECK int nvr_fmp4_rebase_moof(const struct nvr_fmp4_init *init, uint8_t *data, size_t size,
                                    const uint64_t *base);
 

@@ -1,5 +1,114 @@
+import { useQuery } from "@tanstack/react-query";
+import { History } from "lucide-react";
+import { useCallback, useEffect } from "react";
+import { Link, Navigate, useNavigate, useParams, useSearchParams } from "react-router-dom";
 import { Page } from "@/components/page";
+import { EmptyState, ErrorState } from "@/components/states";
+import { Button } from "@/components/ui/button";
+import { NativeSelect } from "@/components/ui/input";
+import { Skeleton } from "@/components/ui/skeleton";
+import { camerasQuery } from "@/lib/api/queries";
+import type { Camera } from "@/lib/api/types";
+import { dayOf, isDay } from "@/lib/time";
+import { DayPicker } from "./day-picker";
+import { RecordingsView } from "./recordings-view";
+import { useRecordings } from "./store";
+
+const path = (id: string) => `/recordings/${encodeURIComponent(id)}`;
+
+function NoCamera() {
+  return (
+    <EmptyState
+      icon={History}
+      title="Nothing to look back at yet"
+      text="Recordings appear here as soon as a camera is set up."
+      action={
+        <Button asChild variant="primary">
+          <Link to="/cameras/add">Add a camera</Link>
+        </Button>
+      }
+    />
+  );
+}
+
+/** The moment that the address asks for, if it does. */
+export function momentOf(text: string | null): number | null {
+  const time = Number(text);
+  return text && Number.isFinite(time) && time > 0 ? time : null;
+}
 
 export function RecordingsPage() {
-  return <Page title="Recordings">{null}</Page>;
+  const { id } = useParams();
+  const navigate = useNavigate();
+  const [params, setParams] = useSearchParams();
+  const { data: cameras, error, refetch } = useQuery(camerasQuery);
+  const reset = useRecordings((state) => state.reset);
+  const setState = useRecordings((state) => state.set);
+  const start = momentOf(params.get("t"));
+  const dayParam = params.get("day");
+  const day = isDay(dayParam) ? dayParam : dayOf(start ?? Date.now());
+  const camera: Camera | undefined = cameras?.find((item) => item.id === id);
+
+  useEffect(() => reset, [id, reset]);
+
+  const showDay = useCallback(
+    (next: string) => {
+      setState({ view: null });
+      setParams({ day: next }, { replace: true });
+    },
+    [setParams, setState],
+  );
+
+  function chooseDay(next: string) {
+    setState({ phase: "idle", playhead: null, playing: false });
+    showDay(next);
+  }
+
+  const first = cameras?.[0];
+  if (cameras && first && id === undefined) return <Navigate to={path(first.id)} replace />;
+  return (
+    <Page
+      title="Recordings"
+      actions={
+        camera && (
+          <>
+            <NativeSelect
+              aria-label="Camera"
+              className="h-9 w-32 sm:w-auto sm:max-w-52"
+              value={camera.id}
+              onChange={(event) =>
+                navigate(`${path(event.target.value)}?day=${encodeURIComponent(day)}`)
+              }
+            >
+              {cameras?.map((item) => (
+                <option key={item.id} value={item.id}>
+                  {item.name}
+                </option>
+              ))}
+            </NativeSelect>
+            <DayPicker camera={camera.id} day={day} onChange={chooseDay} />
+          </>
+        )
+      }
+    >
+      {camera && (
+        <RecordingsView
+          key={camera.id}
+          camera={camera}
+          day={day}
+          start={start}
+          onPlayedDay={showDay}
+        />
+      )}
+      {cameras && !camera && cameras.length === 0 && <NoCamera />}
+      {cameras && !camera && cameras.length > 0 && id !== undefined && (
+        <ErrorState
+          title="No such camera"
+          error={new Error(`There is no camera “${id}”. It may have been deleted.`)}
+        />
+      )}
+      {!cameras && error && <ErrorState error={error} onRetry={() => void refetch()} />}
+      {!cameras && !error && <Skeleton className="aspect-video rounded-2xl" />}
+    </Page>
+  );
 }

@@ -1,0 +1,90 @@
+import { Download, Pause, Play, Radio, StepBack, StepForward } from "lucide-react";
+import { Link } from "react-router-dom";
+import { Button } from "@/components/ui/button";
+import { NativeSelect } from "@/components/ui/input";
+import { Tooltip } from "@/components/ui/tooltip";
+import { formatDateTime } from "@/lib/format";
+import type { PlaybackController } from "./playback-controller";
+import { speeds, useRecordings } from "./store";
+import { useDownload } from "./use-download";
+
+type Props = {
+  camera: string;
+  fps: number;
+  controller: PlaybackController | null;
+  onPlay: () => void;
+};
+
+export function PlaybackControls({ camera, fps, controller, onPlay }: Props) {
+  const { playing, speed, playhead, phase, set } = useRecordings();
+  const download = useDownload(camera);
+  const ready = phase === "ready";
+  return (
+    <div className="flex flex-wrap items-center gap-1.5">
+      <Button
+        variant="primary"
+        size="icon"
+        aria-label={playing ? "Pause" : "Play"}
+        onClick={() => (ready ? controller?.toggle() : onPlay())}
+      >
+        {playing ? <Pause aria-hidden /> : <Play aria-hidden />}
+      </Button>
+      <Tooltip label="One picture back (,)">
+        <Button
+          variant="ghost"
+          size="icon"
+          aria-label="One picture back"
+          disabled={!ready}
+          onClick={() => controller?.step(-1, fps)}
+        >
+          <StepBack aria-hidden />
+        </Button>
+      </Tooltip>
+      <Tooltip label="One picture on (.)">
+        <Button
+          variant="ghost"
+          size="icon"
+          aria-label="One picture on"
+          disabled={!ready}
+          onClick={() => controller?.step(1, fps)}
+        >
+          <StepForward aria-hidden />
+        </Button>
+      </Tooltip>
+      <NativeSelect
+        aria-label="Speed"
+        className="h-9 w-20 text-sm"
+        value={speed}
+        onChange={(event) => set({ speed: Number(event.target.value) })}
+      >
+        {speeds.map((value) => (
+          <option key={value} value={value}>
+            {value}×
+          </option>
+        ))}
+      </NativeSelect>
+      <p
+        className="nums min-w-0 flex-1 truncate px-2 text-sm font-medium max-sm:order-first max-sm:min-h-5 max-sm:basis-full max-sm:px-0"
+        data-testid="playhead"
+      >
+        {playhead === null ? "" : formatDateTime(playhead)}
+      </p>
+      <Tooltip label="Download this segment">
+        <Button
+          size="icon"
+          aria-label="Download this segment"
+          disabled={playhead === null}
+          busy={download.isPending}
+          onClick={() => playhead !== null && download.mutate(playhead)}
+        >
+          <Download aria-hidden />
+        </Button>
+      </Tooltip>
+      <Button asChild className="max-sm:ml-auto">
+        <Link to={`/cameras/${encodeURIComponent(camera)}`}>
+          <Radio aria-hidden /> Go live
+        </Link>
+      </Button>
+    </div>
+  );
+}
