@@ -1,0 +1,210 @@
+/* private.h — what the files of src/supervisor share. Everything on the loop's thread. */
+#ifndef NVR_SUPERVISOR_PRIVATE_H
+#define NVR_SUPERVISOR_PRIVATE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "lib/base/id.h"
+#include "lib/base/json.h"
+#include "lib/config/config.h"
+#include "lib/ipc/post.h"
+#include "lib/ipc/zygote.h"
+#include "lib/ring/ring.h"
+#include "lib/store/cameras.h"
+#include "lib/store/recordings.h"
+#include "lib/store/store.h"
+#include "src/supervisor/jobs.h"
+#include "src/supervisor/reconcile.h"
+#include "src/supervisor/supervisor.h"
+#include "src/supervisor/worker.h"
+
+#define ZYGOTES_RETIRED_MAX 8
+#define WARNINGS_MAX 32
+#define STREAMS 2 /* main, sub */
+
+enum camera_status { CAMERA_STARTING, CAMERA_ONLINE, CAMERA_OFFLINE, CAMERA_ERROR };
+
+/* ---- live.c ---- */
+
+struct live_stream {
+    struct nvr_ring_reader *base; /* mapping of the current ring; NULL: none */
+    uv_poll_t *poll;              /* on eventfd, while watched */
+    int eventfd;
+    bool watching; /* the worker knows our eventfd */
+    struct nvr_live_watch *watchers;
+    struct live_cursor *cursors; /* walks over the watchers that are under way */
+};
+
+/* ---- camera.c ---- */
+
+struct stream_state {
+    enum camera_status status;
+    char error[256];
+    char error_code[24];
+    int64_t url_index, next_try_ms;
+};
+
+struct camera {
+    struct nvr_supervisor *supervisor;
+    struct nvr_camera_config config;
+    struct worker worker;
+    bool removed;              /* from the config; goes when its process did */
+    bool delete_recordings;    /* then */
+    bool stopped;              /* by the operator */
+    enum camera_status status; /* of the main stream, as shown and logged */
+    char error[256];
+    char error_code[24];
+    int64_t last_seen_ms, created_ms, updated_ms, row_written_ms;
+    struct stream_state streams_state[STREAMS];
+    json_t *stats[STREAMS]; /* newest heartbeat of a stream; NULL: none */
+    int64_t reconnects, dropped_packets;
+    bool recording_active;
+    char recording_file[NVR_RECORDING_PATH_SIZE];
+    char recording_error[256];
+    struct live_stream live[STREAMS];
+    struct camera *next; /* in the order of the config */
+};
+
+/* ---- health.c ---- */
+
+struct warning {
+    char code[40];
+    char message[512];
+};
+
+struct storage_state {
+    uint64_t total_bytes, free_bytes;
+    int64_t recordings_bytes;
+    int error; /* 0, or -errno of the last check */
+    bool known, low;
+    int64_t checked_mono_ms;
+};
+
+struct storage_check;
+
+/* ---- config-file.c ---- */
+
+struct config_file {
+    char path[PATH_MAX];
+    char versions_dir[PATH_MAX];
+    struct nvr_config_key *key;
+    struct nvr_config *config;
+    uv_fs_event_t *watch;
+    uv_timer_t *debounce;
+};
+
+struct nvr_supervisor {
+    uv_loop_t *loop;
+    struct nvr_post *post;
+    char data_dir[PATH_MAX];
+    char recordings_dir[PATH_MAX];
+    char camera_program[PATH_MAX];
+    int lock_fd;
+    bool demo;
+    int64_t started_wall_ms, started_mono_ms;
+
+    struct config_file file;
+    struct nvr_store *store;
+    struct camera *cameras;
+
+    struct nvr_zygote *zygote; /* NULL: being restarted */
+    struct nvr_zygote *retired[ZYGOTES_RETIRED_MAX];
+    struct backoff zygote_backoff;
+    int64_t zygote_started_ms;
+    uv_timer_t *zygote_timer;
+    uint64_t zygote_starts;
+
+    struct jobs jobs;
+    struct reconcile *reconcile;
+    struct warning warnings[WARNINGS_MAX];
+    size_t warnings_count;
+    struct storage_state storage;
+    uv_timer_t *storage_timer;
+    struct storage_check *storage_check; /* running in the pool; NULL: none */
+
+    bool stopping;
+    uv_timer_t *stop_timer;
+    void (*on_stopped)(void *arg);
+    void *on_stopped_arg;
+};
+
+/* supervisor.c */
+uv_timer_t *sv_timer_new(uv_loop_t *loop, void *data); /* NULL: out of memory */
+void sv_timer_free(uv_timer_t *timer);
+void sv_check_stopped(struct nvr_supervisor *sv); /* after anything that stop waits for */
+struct nvr_zygote *sv_get_zygote(void *sv);
+
+/* zygotes.c */
+NVR_CHECK int zygotes_start(struct nvr_supervisor *sv);
+void zygotes_stop(struct nvr_supervisor *sv);
+
+/* lock.c: the lock is held as long as the descriptor is open. -EEXIST: *ret_pid has it (0:
+ * unknown). */
+NVR_CHECK int lock_take(const char *data_dir, int *ret_fd, long *ret_pid);
+
+/* logs.c */
+NVR_CHECK int logs_open(void); /* installs the sink; once per process */
+void logs_close(void);
+void logs_forward_line(const char *line);
+json_t *logs_to_json(const char *level, const char *camera, int64_t after_seq, unsigned limit);
+
+/* config-file.c */
+NVR_CHECK int config_file_open(struct nvr_supervisor *sv, const char *path);
+NVR_CHECK int config_file_watch(struct nvr_supervisor *sv);
+void config_file_close(struct nvr_supervisor *sv);
+/* Write new_config and make it the one in force. Takes it, even on failure. */
+NVR_CHECK int config_file_replace_take(struct nvr_supervisor *sv, struct nvr_config *new_config);
+
+/* cameras.c */
+void cameras_apply(struct nvr_supervisor *sv, const struct nvr_config *config);
+struct camera *cameras_find(struct nvr_supervisor *sv, const char *id); /* not the removed ones */
+void cameras_load_rows(struct nvr_supervisor *sv);
+void cameras_sweep_later(struct nvr_supervisor *sv); /* free those that are removed and idle */
+bool cameras_all_idle(const struct nvr_supervisor *sv);
+void cameras_free(struct nvr_supervisor *sv);
+
+/* camera.c */
+struct camera *camera_new(struct nvr_supervisor *sv, const struct nvr_camera_config *config);
+void camera_free(struct camera *camera);
+void camera_update_wanted(struct camera *camera);
+bool camera_is_wanted(const struct camera *camera);
+void camera_set_status(struct camera *camera, enum camera_status status, const char *code,
+                       const char *error);
+const char *camera_status_name(enum camera_status status);
+int stream_index(const char *name); /* 0 main, 1 sub, -1 */
+const char *stream_name(int index);
+
+/* camera-rpc.c: what a camera worker says, and what it is told */
+void camera_rpc_start(struct camera *camera);
+void camera_rpc_request(struct camera *camera, const struct nvr_rpc_request *request);
+void camera_rpc_gone(struct camera *camera);
+
+/* segment.c: a finished file → row → acknowledgement */
+NVR_CHECK int segment_parse(const char *camera_id, const json_t *params,
+                            struct nvr_recording *ret_recording);
+void segment_store(struct camera *camera, const struct nvr_rpc_request *request);
+
+/* rows.c: the cameras' rows and their status log */
+void rows_write_camera(struct camera *camera, bool log_status);
+void rows_delete_camera(struct nvr_supervisor *sv, const char *id, bool delete_recordings);
+
+/* live.c */
+void live_set_ring_take(struct camera *camera, int stream, int fd);
+void live_worker_gone(struct camera *camera);
+void live_status_changed(struct camera *camera, int stream);
+void live_camera_removed(struct camera *camera);
+
+/* health.c */
+void warning_set(struct nvr_supervisor *sv, const char *code, const char *fmt, ...)
+    NVR_PRINTF(3, 4);
+void warning_clear(struct nvr_supervisor *sv, const char *code);
+json_t *worker_to_json(const struct camera *camera);
+
+/* storage.c */
+NVR_CHECK int storage_start(struct nvr_supervisor *sv);
+void storage_stop(struct nvr_supervisor *sv);
+
+#endif

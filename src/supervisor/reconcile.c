@@ -1,0 +1,436 @@
+#include "src/supervisor/reconcile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "src/supervisor/private.h"
+#include "src/supervisor/reconcile-scan.h"
+
+NVR_LOG_TOPIC("reconcile");
+
+#define INDEX_TIMEOUT_MS 30000
+#define YOUNG_MS 1000 /* a file named in the second in which its worker started may be its own */
+#define NAMED_MAX 3   /* dropped files that a warning names */
+
+struct turn {
+    char id[NVR_SLUG_SIZE];
+    bool drop; /* rows without file too */
+};
+
+struct reconcile {
+    struct nvr_supervisor *supervisor;
+    uv_timer_t *timer;
+    uv_work_t work;
+    bool working; /* work is in the pool */
+    bool stopping;
+    bool want_all, list_next;
+    char (*found)[NVR_SLUG_SIZE]; /* the pool's answer to "which cameras" */
+    size_t found_count;
+
+    struct turn *turns; /* waiting, first to last */
+    size_t turns_count;
+    struct turn turn; /* the one under way */
+    bool busy;
+    struct reconcile_set set;
+    int64_t cutoff_s, before_s;
+    bool rows_safe; /* there are older files: the disk is mounted */
+    int result;
+    size_t next_file;
+    struct nvr_job *job;
+    struct reconcile_counts counts;
+};
+
+static void next_turn(struct reconcile *rc);
+static void next_file(struct reconcile *rc);
+
+/* ---- the queue ---- */
+
+static void add_turn(struct reconcile *rc, const char *id, bool drop)
+{
+    for (size_t i = 0; i < rc->turns_count; i++) {
+        if (strcmp(rc->turns[i].id, id) == 0) {
+            rc->turns[i].drop = rc->turns[i].drop || drop;
+            return;
+        }
+    }
+    struct turn *moved = reallocarray(rc->turns, rc->turns_count + 1, sizeof(*moved));
+
+    if (!moved)
+        return;
+    rc->turns = moved;
+    rc->turns[rc->turns_count] = (struct turn){.drop = drop};
+    (void)snprintf(rc->turns[rc->turns_count++].id, NVR_SLUG_SIZE, "%s", id);
+}
+
+static void list_cameras(uv_work_t *work)
+{
+    struct reconcile *rc = work->data;
+
+    rc->result =
+        reconcile_list_cameras(rc->supervisor->recordings_dir, &rc->found, &rc->found_count);
+}
+
+static void on_listed(uv_work_t *work, int status)
+{
+    struct reconcile *rc = work->data;
+    struct nvr_supervisor *sv = rc->supervisor;
+
+    (void)status;
+    rc->working = false;
+    if (rc->result < 0)
+        (void)log_err(rc->result, "read '%s'", sv->recordings_dir);
+    for (const struct camera *camera = sv->cameras; camera; camera = camera->next)
+        add_turn(rc, camera->config.id, true);
+    for (size_t i = 0; i < rc->found_count; i++)
+        add_turn(rc, rc->found[i], true);
+    free(NVR_TAKE(rc->found));
+    rc->found_count = 0;
+    next_turn(rc);
+    sv_check_stopped(sv);
+}
+
+/* ---- one camera: read ---- */
+
+/* Files that began earlier have no writer any more. */
+static int64_t cutoff_of(const struct nvr_supervisor *sv, const char *id)
+{
+    const struct camera *camera = sv->cameras;
+
+    while (camera && strcmp(camera->config.id, id) != 0)
+        camera = camera->next;
+    if (!camera || worker_is_idle(&camera->worker))
+        return nvr_clock_wall_ms() / 1000 + 1;
+    const int64_t current =
+        camera->recording_file[0] ? reconcile_name_time(camera->recording_file) : -1;
+
+    return current >= 0 ? current : (camera->worker.started_wall_ms - YOUNG_MS) / 1000;
+}
+
+static void scan(uv_work_t *work)
+{
+    struct reconcile *rc = work->data;
+    struct nvr_supervisor *sv = rc->supervisor;
+
+    rc->result = reconcile_scan(sv->recordings_dir, sv->store, rc->turn.id, &rc->set);
+    if (rc->result < 0)
+        return;
+    reconcile_diff(&rc->set, rc->cutoff_s);
+    rc->rows_safe = !rc->turn.drop || !rc->set.rows_count ||
+                    reconcile_has_old_files(sv->recordings_dir, rc->before_s);
+}
+
+static void on_scanned(uv_work_t *work, int status)
+{
+    struct reconcile *rc = work->data;
+
+    (void)status;
+    rc->working = false;
+    if (rc->result < 0)
+        (void)log_err(rc->result, "camera %s: compare files and rows", rc->turn.id);
+    rc->next_file = 0;
+    next_file(rc);
+    sv_check_stopped(rc->supervisor);
+}
+
+static void queue(struct reconcile *rc, uv_work_cb run, uv_after_work_cb done)
+{
+    rc->work.data = rc;
+    rc->working = uv_queue_work(rc->supervisor->loop, &rc->work, run, done) == 0;
+}
+
+static void next_turn(struct reconcile *rc)
+{
+    reconcile_set_done(&rc->set);
+    rc->busy = false;
+    if (rc->stopping || rc->working)
+        return;
+    if (rc->list_next) {
+        rc->list_next = false;
+        rc->busy = true;
+        queue(rc, list_cameras, on_listed);
+        return;
+    }
+    if (!rc->turns_count) {
+        if (rc->want_all) {
+            rc->want_all = false;
+            log_info("recordings compared: %u indexed (%u repaired), %u damaged, %u unread, "
+                     "%u rows dropped",
+                     rc->counts.indexed, rc->counts.repaired, rc->counts.damaged, rc->counts.failed,
+                     rc->counts.dropped);
+        }
+        return;
+    }
+    rc->turn = rc->turns[0];
+    rc->turns_count--;
+    memmove(rc->turns, rc->turns + 1, rc->turns_count * sizeof(*rc->turns));
+    rc->busy = true;
+    rc->cutoff_s = cutoff_of(rc->supervisor, rc->turn.id);
+    rc->before_s = rc->supervisor->started_wall_ms / 1000;
+    queue(rc, scan, on_scanned);
+    if (!rc->working)
+        rc->busy = false;
+}
+
+/* ---- one camera: files without a row ---- */
+
+struct upsert {
+    struct nvr_recording recording;
+};
+
+static int write_row(struct nvr_db *db, void *arg)
+{
+    const struct upsert *upsert = arg;
+
+    return nvr_recordings_upsert(db, &upsert->recording);
+}
+
+static void on_written(int result, void *arg)
+{
+    const struct upsert *upsert = arg;
+
+    if (result < 0)
+        (void)log_err(result, "store %s", upsert->recording.file_path);
+    free(arg);
+}
+
+static int store_result(struct reconcile *rc, const char *path, const json_t *result)
+{
+    struct upsert *upsert = malloc(sizeof(*upsert));
+    bool repaired = false;
+    int r = upsert ? segment_parse(rc->turn.id, result, &upsert->recording) : -ENOMEM;
+
+    if (r == 0 && strcmp(upsert->recording.file_path, path) != 0)
+        r = -EPROTO;
+    if (r == 0)
+        r = nvr_store_write(rc->supervisor->store, write_row, on_written, upsert);
+    if (r < 0) {
+        free(upsert);
+        return r;
+    }
+    (void)nvr_json_get_bool(result, "repaired", &repaired);
+    rc->counts.indexed++;
+    rc->counts.repaired += repaired;
+    log_info("indexed %s%s", path, repaired ? " (repaired)" : "");
+    return 0;
+}
+
+/* Nothing can be made of it: out of the way, but not thrown away. */
+static void set_aside(struct reconcile *rc, const char *path, const char *why)
+{
+    char from[PATH_MAX];
+    char to[PATH_MAX];
+    int r = nvr_path_join(from, sizeof(from), rc->supervisor->recordings_dir, path);
+
+    if (r == 0)
+        r = nvr_fmt(to, sizeof(to), "%s.damaged", from) < 0 ? -ENAMETOOLONG : 0;
+    if (r == 0)
+        r = nvr_sys(rename(from, to));
+    if (r < 0)
+        (void)log_err(r, "set '%s' aside", path);
+    else
+        log_warn("'%s' holds no video (%s): renamed to .damaged", path, why);
+    rc->counts.damaged++;
+}
+
+static void on_indexed(const struct nvr_job_result *result, void *arg)
+{
+    struct reconcile *rc = arg;
+    const char *path = rc->set.files[rc->next_file].path;
+
+    rc->job = NULL;
+    if (rc->stopping)
+        return;
+    const char *code = result->error_code ? result->error_code : "";
+    const char *message = result->message ? result->message : "";
+    int r = result->error;
+
+    if (r == 0)
+        r = store_result(rc, path, result->result);
+    if (r < 0 && (strcmp(code, "empty") == 0 || strcmp(code, "not_mp4") == 0 ||
+                  strcmp(code, "no_fragments") == 0)) {
+        set_aside(rc, path, message[0] ? message : code);
+    } else if (r < 0) {
+        rc->counts.failed++;
+        log_warn("'%s' could not be indexed: %s", path, message[0] ? message : strerror(-r));
+    }
+    rc->next_file++;
+    next_file(rc);
+}
+
+static int start_index(struct reconcile *rc)
+{
+    struct nvr_supervisor *sv = rc->supervisor;
+    const int fd = open(sv->recordings_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    return nvr_supervisor_job(sv, "index", "index",
+                              json_pack("{s:s}", "path", rc->set.files[rc->next_file].path), fd,
+                              INDEX_TIMEOUT_MS, on_indexed, rc, &rc->job);
+}
+
+/* ---- one camera: rows without a file ---- */
+
+struct drop {
+    char id[NVR_SLUG_SIZE];
+    size_t count;
+    int64_t starts[];
+};
+
+static int delete_rows(struct nvr_db *db, void *arg)
+{
+    const struct drop *drop = arg;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < drop->count; i++) {
+        r = nvr_recordings_delete(db, drop->id, drop->starts[i]);
+        if (r == -ENOENT)
+            r = 0;
+    }
+    return r;
+}
+
+static void on_dropped(int result, void *arg)
+{
+    if (result < 0)
+        (void)log_err(result, "drop rows without files");
+    free(arg);
+}
+
+static void warn_dropped(struct reconcile *rc)
+{
+    char names[400] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < rc->set.rows_count && i < NAMED_MAX; i++) {
+        const int n =
+            snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "", rc->set.rows[i].path);
+
+        len = NVR_MIN(len + (size_t)NVR_MAX(n, 0), sizeof(names) - 1);
+    }
+    warning_set(rc->supervisor, "recordings_dropped",
+                "%zu recordings of %s were gone from the disk and are dropped: %s%s",
+                rc->set.rows_count, rc->turn.id, names, rc->set.rows_count > NAMED_MAX ? " …" : "");
+    log_warn("%zu recordings of %s are gone from the disk: %s%s", rc->set.rows_count, rc->turn.id,
+             names, rc->set.rows_count > NAMED_MAX ? " …" : "");
+}
+
+static void drop_rows(struct reconcile *rc)
+{
+    struct drop *drop;
+
+    if (!rc->turn.drop || !rc->set.rows_count)
+        return;
+    if (!rc->rows_safe) {
+        warning_set(rc->supervisor, "recordings_missing",
+                    "No older recording is in %s, but the database knows some. Is the disk "
+                    "mounted? Nothing was dropped",
+                    rc->supervisor->recordings_dir);
+        return;
+    }
+    drop = malloc(sizeof(*drop) + rc->set.rows_count * sizeof(drop->starts[0]));
+    if (!drop)
+        return;
+    memcpy(drop->id, rc->turn.id, sizeof(drop->id));
+    drop->count = rc->set.rows_count;
+    for (size_t i = 0; i < drop->count; i++)
+        drop->starts[i] = rc->set.rows[i].start_ms;
+    warn_dropped(rc);
+    rc->counts.dropped += (unsigned)drop->count;
+    if (nvr_store_write(rc->supervisor->store, delete_rows, on_dropped, drop) < 0)
+        free(drop);
+}
+
+static void next_file(struct reconcile *rc)
+{
+    while (!rc->stopping && rc->result == 0 && rc->next_file < rc->set.files_count) {
+        const int r = start_index(rc);
+
+        if (r == 0)
+            return; /* on_indexed() goes on */
+        (void)log_err(r, "index %s", rc->set.files[rc->next_file].path);
+        rc->counts.failed++;
+        rc->next_file++;
+    }
+    if (!rc->stopping && rc->result == 0)
+        drop_rows(rc);
+    next_turn(rc);
+}
+
+/* ---- public ---- */
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct reconcile *rc = timer->data;
+
+    if (!rc->busy)
+        next_turn(rc);
+}
+
+int reconcile_new(struct nvr_supervisor *sv, struct reconcile **ret_reconcile)
+{
+    struct reconcile *rc = calloc(1, sizeof(*rc));
+
+    if (!rc)
+        return -ENOMEM;
+    rc->supervisor = sv;
+    rc->timer = sv_timer_new(sv->loop, rc);
+    if (!rc->timer) {
+        free(rc);
+        return -ENOMEM;
+    }
+    *ret_reconcile = rc;
+    return 0;
+}
+
+void reconcile_all(struct reconcile *rc, unsigned delay_ms)
+{
+    rc->want_all = true;
+    rc->list_next = true;
+    (void)uv_timer_start(rc->timer, on_timer, delay_ms, 0);
+}
+
+void reconcile_soon(struct reconcile *rc, const char *camera_id)
+{
+    if (!rc || rc->stopping)
+        return;
+    add_turn(rc, camera_id, false);
+    if (!uv_is_active((const uv_handle_t *)rc->timer))
+        (void)uv_timer_start(rc->timer, on_timer, RECONCILE_CRASH_MS, 0);
+}
+
+bool reconcile_stop(struct reconcile *rc)
+{
+    if (!rc)
+        return true;
+    rc->stopping = true;
+    sv_timer_free(NVR_TAKE(rc->timer));
+    return !rc->working;
+}
+
+bool reconcile_busy(const struct reconcile *rc)
+{
+    return rc->busy || rc->turns_count || rc->list_next;
+}
+
+struct reconcile_counts reconcile_get_counts(const struct reconcile *rc)
+{
+    return rc->counts;
+}
+
+void reconcile_free(struct reconcile *rc)
+{
+    if (!rc)
+        return;
+    reconcile_set_done(&rc->set);
+    free(rc->found);
+    free(rc->turns);
+    free(rc);
+}

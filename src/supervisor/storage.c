@@ -1,0 +1,185 @@
+/* Is there room, and may we write? Asked in libuv's pool: a dead network disk must not stop the
+ * loop. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "src/supervisor/private.h"
+
+NVR_LOG_TOPIC("storage");
+
+#define CHECK_EVERY_MS 10000
+#define TOTALS_EVERY_MS 60000
+#define FREE_LOW_BYTES (UINT64_C(1) << 30)
+#define HANGING_MS 60000
+
+struct storage_check {
+    uv_work_t work;
+    struct nvr_supervisor *supervisor;
+    struct nvr_store *store; /* NULL: no totals this time */
+    char path[PATH_MAX];
+    char (*cameras)[NVR_SLUG_SIZE];
+    size_t cameras_count;
+    struct storage_state result;
+    bool has_totals;
+};
+
+static int64_t read_totals(struct storage_check *check)
+{
+    struct nvr_db *db = NULL;
+    int64_t sum = 0;
+
+    if (nvr_store_read_begin(check->store, &db) < 0)
+        return 0;
+    for (size_t i = 0; i < check->cameras_count; i++) {
+        struct nvr_recordings_totals totals;
+
+        if (nvr_recordings_totals(db, check->cameras[i], &totals) == 0)
+            sum += totals.bytes;
+    }
+    nvr_store_read_end(check->store, db);
+    return sum;
+}
+
+static void run_check(uv_work_t *work)
+{
+    struct storage_check *check = work->data;
+    struct statvfs st;
+
+    if (nvr_mkdir_p(check->path, 0750) < 0 && access(check->path, F_OK) < 0)
+        check->result.error = -errno;
+    else if (statvfs(check->path, &st) < 0)
+        check->result.error = -errno;
+    else if (st.f_flag & ST_RDONLY)
+        check->result.error = -EROFS;
+    else if (access(check->path, W_OK | X_OK) < 0)
+        check->result.error = -errno;
+    if (check->result.error == 0) {
+        check->result.total_bytes = (uint64_t)st.f_blocks * st.f_frsize;
+        check->result.free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
+        check->result.low = check->result.free_bytes < FREE_LOW_BYTES;
+    }
+    if (check->store) {
+        check->result.recordings_bytes = read_totals(check);
+        check->has_totals = true;
+    }
+}
+
+static void tell(struct nvr_supervisor *sv)
+{
+    const struct storage_state *state = &sv->storage;
+
+    if (state->error)
+        warning_set(sv, "storage_unusable", "The recordings folder %s cannot be used: %s",
+                    sv->recordings_dir, strerror(-state->error));
+    else
+        warning_clear(sv, "storage_unusable");
+    if (!state->error && state->low)
+        warning_set(sv, "storage_low", "Only %llu MB are free in %s",
+                    (unsigned long long)(state->free_bytes >> 20), sv->recordings_dir);
+    else
+        warning_clear(sv, "storage_low");
+}
+
+/* Cameras that started without a folder get another chance. */
+static void restart_without_folder(struct nvr_supervisor *sv)
+{
+    for (struct camera *camera = sv->cameras; camera; camera = camera->next)
+        if (camera->recording_error[0] && camera->config.recording.enabled &&
+            !camera->recording_active && camera_is_wanted(camera))
+            worker_restart(&camera->worker);
+}
+
+static void on_checked(uv_work_t *work, int status)
+{
+    struct storage_check *check = work->data;
+    struct nvr_supervisor *sv = check->supervisor;
+    const int error_before = sv->storage.error;
+    const int64_t bytes_before = sv->storage.recordings_bytes;
+
+    sv->storage_check = NULL;
+    if (status == 0 && !sv->stopping) {
+        sv->storage = check->result;
+        sv->storage.known = true;
+        sv->storage.checked_mono_ms = nvr_clock_mono_ms();
+        if (!check->has_totals)
+            sv->storage.recordings_bytes = bytes_before;
+        if (sv->storage.error && sv->storage.error != error_before)
+            (void)log_err(sv->storage.error, "recordings folder '%s'", sv->recordings_dir);
+        tell(sv);
+        if (error_before && !sv->storage.error) {
+            log_info("recordings folder '%s' can be used again", sv->recordings_dir);
+            restart_without_folder(sv);
+        }
+    }
+    free(check->cameras);
+    free(check);
+    sv_check_stopped(sv);
+}
+
+static void list_cameras(struct nvr_supervisor *sv, struct storage_check *check)
+{
+    size_t count = 0;
+
+    for (const struct camera *camera = sv->cameras; camera; camera = camera->next)
+        count++;
+    check->cameras = calloc(count + 1, sizeof(*check->cameras));
+    if (!check->cameras)
+        return;
+    for (const struct camera *camera = sv->cameras; camera; camera = camera->next)
+        memcpy(check->cameras[check->cameras_count++], camera->config.id, NVR_SLUG_SIZE);
+    check->store = sv->store;
+}
+
+static void start_check(struct nvr_supervisor *sv, bool totals)
+{
+    struct storage_check *check = calloc(1, sizeof(*check));
+
+    if (!check)
+        return;
+    check->supervisor = sv;
+    check->work.data = check;
+    memcpy(check->path, sv->recordings_dir, sizeof(check->path));
+    if (totals)
+        list_cameras(sv, check);
+    if (uv_queue_work(sv->loop, &check->work, run_check, on_checked) < 0) {
+        free(check->cameras);
+        free(check);
+        return;
+    }
+    sv->storage_check = check;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct nvr_supervisor *sv = timer->data;
+    static unsigned turn;
+
+    if (sv->storage_check) {
+        if (nvr_clock_mono_ms() - sv->storage.checked_mono_ms > HANGING_MS)
+            warning_set(sv, "storage_unusable", "The recordings folder %s does not answer",
+                        sv->recordings_dir);
+        return;
+    }
+    start_check(sv, turn++ % (TOTALS_EVERY_MS / CHECK_EVERY_MS) == 0);
+}
+
+int storage_start(struct nvr_supervisor *sv)
+{
+    sv->storage_timer = sv_timer_new(sv->loop, sv);
+    if (!sv->storage_timer)
+        return -ENOMEM;
+    sv->storage.checked_mono_ms = nvr_clock_mono_ms();
+    start_check(sv, true);
+    return uv_timer_start(sv->storage_timer, on_timer, CHECK_EVERY_MS, CHECK_EVERY_MS);
+}
+
+void storage_stop(struct nvr_supervisor *sv)
+{
+    sv_timer_free(NVR_TAKE(sv->storage_timer));
+}
