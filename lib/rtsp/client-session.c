@@ -10,7 +10,7 @@
 NVR_LOG_TOPIC("rtsp");
 
 #define SESSION_TIMEOUT_S 60u /* RFC 2326 §12.37 */
-#define KEEPALIVE_MIN_S 5u
+#define KEEPALIVE_MIN_S 1u
 #define KEEPALIVE_MAX_S 30u
 #define REPORT_MS 5000u
 #define STALE_RETRIES_MAX 2u
