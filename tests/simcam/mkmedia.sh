@@ -107,6 +107,8 @@ test_clips() {
     make_clip mjpeg.mov -f lavfi -i testsrc2=s=640x360:r=10:d=4 -c:v mjpeg -huffman default \
         -q:v 8 -pix_fmt yuvj420p
     make_clip mjpeg-pcmu.mov -i mjpeg.mov $g -c:v copy -c:a pcm_mulaw -ar 8000 -ac 1 -shortest
+    make_clip h264-heavy.mp4 -f lavfi -i testsrc2=s=1280x720:r=25:d=3 -vf noise=c0s=40:c0f=t \
+        $(h264 20000 25 0 ultrafast)
     make_clip 8k.mp4 -f lavfi -i color=c=teal:s=7680x4320:r=5:d=2 $(h264 2000 5 0 ultrafast)
     make_clip audio-only.mp4 $a $aac
     make_clip h264-aac.flv -i h264-aac.mp4 -c copy

@@ -1,0 +1,204 @@
+"""Disks that are full, read-only or gone; rows and files that do not match."""
+import os
+import shutil
+import sqlite3
+import subprocess
+
+import harness
+import mp4
+from harness import media
+
+
+class Mounted(harness.TestCase):
+    """A small file system below the recordings folder. Needs root."""
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("mounting needs root")
+
+    def mount(self, path, size):
+        os.makedirs(path, exist_ok=True)
+        answer = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "heron-test", path],
+                                capture_output=True, text=True, check=False)
+        if answer.returncode:
+            self.skipTest("no tmpfs here: " + answer.stderr.strip())
+        self.addCleanup(subprocess.run, ["umount", "-l", path], check=False)
+
+    def test_full_disk(self):
+        camera = self.simcam(f"cam/main {media('h264-aac.mp4')}")
+        server = self.nvr(start=False)
+        self.mount(server.recordings_dir, "700k")
+        server.start()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        self.wait_status(server, "cam")
+
+        def told():
+            item = server.api.camera("cam")
+            health = server.api.request("GET", "/health").json()
+            return not item["recording_active"] and health["checks"]["storage"] and item
+        harness.wait_until(told, 60, "recording stops")
+        self.assertRegex(server.text().lower(), r"no space|full|disk")
+        info = server.api.get("/api/v1/system/info")
+        print("full disk:", server.api.camera("cam")["error"], info["warnings"])
+        self.assertEqual(server.api.camera("cam")["status"], "online", "live goes on")
+        for path in server.segment_files("cam"):
+            if os.path.getsize(path) > 4096:
+                with open(path, "rb") as file:
+                    self.assertGreater(len(mp4.fragments(file.read())), 0)
+        # Room again: recording goes on by itself.
+        for path in server.segment_files("cam")[:-1]:
+            os.unlink(path)
+        harness.wait_until(lambda: server.api.camera("cam")["recording_active"], 60,
+                           "recording goes on")
+
+    def test_read_only_disk(self):
+        camera = self.simcam(f"cam/main {media('h264-aac.mp4')}")
+        server = self.nvr(start=False)
+        self.mount(server.recordings_dir, "50m")
+        server.start()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        self.wait_recordings(server, "cam", 1)
+        self.mount_again(server.recordings_dir, "ro")
+        harness.wait_until(lambda: not server.api.camera("cam")["recording_active"], 60)
+        self.assertEqual(server.api.camera("cam")["status"], "online")
+        self.assertRegex(server.text().lower(), r"read-only")
+        self.mount_again(server.recordings_dir, "rw")
+        harness.wait_until(lambda: server.api.camera("cam")["recording_active"], 60)
+
+    def mount_again(self, path, how):
+        answer = subprocess.run(["mount", "-o", f"remount,{how}", path], capture_output=True,
+                                text=True, check=False)
+        if answer.returncode:  # files are open for writing: force it
+            self.skipTest("remount: " + answer.stderr.strip())
+
+
+class Folders(harness.TestCase):
+    def test_missing_data_folder_is_made(self):
+        server = self.nvr(start=False)
+        shutil.rmtree(server.data)
+        server.start()
+        self.assertTrue(os.path.isdir(server.data))
+
+    def test_data_folder_that_cannot_be(self):
+        server = self.nvr(start=False)
+        shutil.rmtree(server.data)
+        with open(server.data, "w", encoding="ascii") as file:
+            file.write("a file, not a folder")
+        answer = subprocess.run(server.command(), capture_output=True, text=True, timeout=20,
+                                env=server.full_environment(), check=False)
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn(server.data, answer.stderr)
+
+    def test_recordings_folder_taken_away(self):
+        camera = self.simcam(f"cam/main {media('h264.mp4')}")
+        server = self.nvr()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        self.wait_recordings(server, "cam", 1)
+        shutil.rmtree(os.path.join(server.recordings_dir, "cam"), ignore_errors=True)
+        harness.wait_until(lambda: server.segment_files("cam"), 60, "a new file")
+
+    def test_damaged_database_is_told(self):
+        server = self.nvr()
+        server.terminate()
+        with open(server.database, "r+b") as file:
+            file.write(b"this is not a database" * 100)
+        for tail in ("-wal", "-shm"):
+            if os.path.exists(server.database + tail):
+                os.unlink(server.database + tail)
+        answer = subprocess.run(server.command(), capture_output=True, text=True, timeout=20,
+                                env=server.full_environment(), check=False)
+        self.assertEqual(answer.returncode, 1)
+        self.assertRegex(answer.stderr.lower(), r"database|sqlite")
+
+
+class Reconciliation(harness.TestCase):
+    def recorded(self):
+        camera = self.simcam(f"cam/main {media('h264-aac.mp4')}")
+        server = self.nvr()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        self.wait_recordings(server, "cam", 4)
+        server.terminate()
+        camera.stop()
+        return server
+
+    def restart(self, server):
+        server.start()
+
+    def rows(self, server):
+        return {item["size"]: item for item in server.api.recordings("cam")}
+
+    def test_file_without_a_row(self):
+        server = self.recorded()
+        with sqlite3.connect(server.database) as database:
+            database.execute("DELETE FROM recordings WHERE start_ms IN "
+                             "(SELECT start_ms FROM recordings ORDER BY start_ms LIMIT 2)")
+        database.close()
+        self.restart(server)
+        count = len(server.segment_files("cam"))
+        harness.wait_until(lambda: len(server.api.recordings("cam")) == count)
+        rows = self.rows(server)
+        for path in server.segment_files("cam"):
+            self.assertIn(os.path.getsize(path), rows)
+
+    def test_row_without_a_file(self):
+        server = self.recorded()
+        gone = server.segment_files("cam")[0]
+        size = os.path.getsize(gone)
+        os.unlink(gone)
+        self.restart(server)
+        harness.wait_until(lambda: size not in self.rows(server), what="the row is dropped")
+        self.assertRegex(server.text(), r"(?i)missing|without a file|no file|gone")
+
+    def test_database_gone(self):
+        server = self.recorded()
+        before = len(server.segment_files("cam"))
+        base = server.database
+        for tail in ("", "-wal", "-shm"):
+            if os.path.exists(base + tail):
+                os.unlink(base + tail)
+        self.restart(server)
+        harness.wait_until(lambda: len(server.api.recordings("cam")) == before,
+                           what="every file has its row again")
+
+    def test_cut_and_foreign_files(self):
+        server = self.recorded()
+        files = server.segment_files("cam")
+        with open(files[0], "rb") as file:
+            data = file.read()
+        last = mp4.fragments(data)[-1]
+        cut = last.offset + len(last.data) // 2
+        with sqlite3.connect(server.database) as database:
+            database.execute("DELETE FROM recordings")
+        database.close()
+        os.truncate(files[0], cut)
+        folder = os.path.dirname(files[0])
+        for name, content in (("segment_20200101_000000.mp4", b""),
+                              ("segment_20200101_000001.mp4", os.urandom(5000)),
+                              ("segment_20200101_000002.mp4", data[:400]),
+                              ("notes.txt", b"mine")):
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(content)
+        self.restart(server)
+        items = harness.wait_until(lambda: (lambda i: i if len(i) >= len(files) else None)(
+            server.api.recordings("cam")), what="rows of the good files")
+        self.assertEqual(len(items), len(files))
+        self.assertEqual(os.path.getsize(files[0]), last.offset, "cut to the last whole fragment")
+        self.assert_plays(files[0])
+        self.assertTrue(os.path.exists(os.path.join(folder, "notes.txt")), "not ours: left alone")
+        self.assertEqual(server.api.request("GET", "/health").status, 200)
+
+    def test_paths_in_rows_cannot_lead_out(self):
+        server = self.recorded()
+        secret = os.path.join(server.folder, "secret.txt")
+        with open(secret, "w", encoding="ascii") as file:
+            file.write("top secret")
+        with sqlite3.connect(server.database) as database:
+            row = database.execute("SELECT start_ms FROM recordings ORDER BY start_ms").fetchone()
+            database.execute("UPDATE recordings SET file_path='../../secret.txt' WHERE start_ms=?", row)
+        database.close()
+        self.restart(server)
+        for what in ("media.mp4", "download"):
+            answer = server.api.request("GET", f"/api/v1/recordings/cam-{row[0]}/{what}")
+            self.assertNotIn(b"top secret", answer.body)
+            self.assertIn(answer.status, (404, 500, 503))
