@@ -3,7 +3,7 @@
  * Threads:   everything on the loop's thread; SQL and blocking file work in libuv's pool.
  * Ownership: options are copied; loop and supervisor are borrowed and must live until
  *            nvr_gateway_free() returned.
- * Limits:    src/gateway/limits.h. */
+ * Limits:    src/gateway/gateway_limits.h. */
 #ifndef NVR_GATEWAY_GATEWAY_H
 #define NVR_GATEWAY_GATEWAY_H
 

@@ -1,0 +1,105 @@
+#include "src/gateway/gateway.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "src/gateway/private.h"
+
+NVR_LOG_TOPIC("gateway");
+
+/* One gateway per process: the tables carry its address. */
+static struct nvr_route_table tables[4];
+
+const struct nvr_route_table *nvr_gateway_get_tables(struct nvr_gateway *gateway, size_t *ret_count)
+{
+    tables[0] = (struct nvr_route_table){nvr_camera_routes, nvr_camera_routes_count, gateway};
+    tables[1] = (struct nvr_route_table){nvr_recording_routes, nvr_recording_routes_count, gateway};
+    tables[2] = (struct nvr_route_table){nvr_system_routes, nvr_system_routes_count, gateway};
+    tables[3] = (struct nvr_route_table){nvr_static_routes, nvr_static_routes_count, gateway};
+    *ret_count = NVR_ARRAY_SIZE(tables);
+    return tables;
+}
+
+static int open_web_dir(struct nvr_gateway *gateway, const char *web_dir)
+{
+    if (!web_dir)
+        return 0;
+    gateway->web_dir = strdup(web_dir);
+    if (!gateway->web_dir)
+        return -ENOMEM;
+    gateway->web_fd = open(web_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (gateway->web_fd < 0)
+        log_warn("no web interface: '%s': %s", web_dir, strerror(errno));
+    return 0;
+}
+
+int nvr_gateway_start(const struct nvr_gateway_options *options, struct nvr_gateway **ret_gateway)
+{
+    struct nvr_gateway *gateway = calloc(1, sizeof(*gateway));
+    struct nvr_http_options http = {
+        .loop = options->loop, .host = options->listen_host, .port = options->port};
+    int r;
+
+    if (!gateway)
+        return -ENOMEM;
+    gateway->web_fd = -1;
+    gateway->supervisor = options->supervisor;
+    http.tables = nvr_gateway_get_tables(gateway, &http.tables_count);
+    r = open_web_dir(gateway, options->web_dir);
+    if (r == 0)
+        r = nvr_live_new(gateway, &gateway->live);
+    if (r == 0)
+        r = nvr_http_start(&http, &gateway->http);
+    if (r == 0) {
+        gateway->was_started = true;
+        r = nvr_snapshots_new(gateway, &gateway->snapshots);
+    }
+    if (r < 0) {
+        assert(!gateway->was_started || r == -ENOMEM);
+        nvr_gateway_free(gateway);
+        return r;
+    }
+    *ret_gateway = gateway;
+    return 0;
+}
+
+static void on_http_stopped(void *arg)
+{
+    struct nvr_gateway *gateway = arg;
+
+    gateway->was_started = false;
+    if (gateway->on_stopped)
+        gateway->on_stopped(gateway->on_stopped_arg);
+}
+
+void nvr_gateway_stop(struct nvr_gateway *gateway, void (*on_stopped)(void *arg), void *arg)
+{
+    gateway->on_stopped = on_stopped;
+    gateway->on_stopped_arg = arg;
+    nvr_snapshots_stop(gateway->snapshots);
+    nvr_http_stop(gateway->http, on_http_stopped, gateway);
+}
+
+void nvr_gateway_free(struct nvr_gateway *gateway)
+{
+    if (!gateway)
+        return;
+    if (!gateway->was_started)
+        nvr_http_free(gateway->http);
+    nvr_snapshots_free(gateway->snapshots);
+    nvr_live_free(gateway->live);
+    if (gateway->web_fd >= 0)
+        close(gateway->web_fd);
+    free(gateway->web_dir);
+    free(gateway);
+}
+
+int nvr_gateway_get_port(const struct nvr_gateway *gateway)
+{
+    return nvr_http_get_port(gateway->http);
+}

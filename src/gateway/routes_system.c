@@ -1,0 +1,95 @@
+/* Health, status, workers, system information, logs, documentation. */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "src/gateway/private.h"
+
+#define JSON "application/json"
+
+static void handle_health(struct nvr_http_request *request, void *arg)
+{
+    struct nvr_gateway *gateway = arg;
+    bool healthy = false;
+    json_t *health = nvr_supervisor_health_to_json(gateway->supervisor, &healthy);
+
+    nvr_http_reply_json_take(request, healthy ? 200 : 503, health);
+}
+
+static void handle_status(struct nvr_http_request *request, void *arg)
+{
+    struct nvr_gateway *gateway = arg;
+
+    nvr_http_reply_json_take(request, 200, nvr_supervisor_status_to_json(gateway->supervisor));
+}
+
+static void handle_workers(struct nvr_http_request *request, void *arg)
+{
+    struct nvr_gateway *gateway = arg;
+    json_t *workers = nvr_supervisor_workers_to_json(gateway->supervisor);
+
+    nvr_http_reply_json_take(request, 200, json_pack("{s:o, s:n}", "items", workers, "next"));
+}
+
+static void handle_worker(struct nvr_http_request *request, void *arg)
+{
+    struct nvr_gateway *gateway = arg;
+    const char *id = nvr_http_get_param(request, "id");
+    json_t *worker = nvr_supervisor_worker_to_json(gateway->supervisor, id);
+
+    if (!worker)
+        nvr_http_reply_errno(request, -ENOENT, "worker");
+    else
+        nvr_http_reply_json_take(request, 200, worker);
+}
+
+static void handle_info(struct nvr_http_request *request, void *arg)
+{
+    struct nvr_gateway *gateway = arg;
+
+    nvr_http_reply_json_take(request, 200, nvr_supervisor_info_to_json(gateway->supervisor));
+}
+
+static void handle_logs(struct nvr_http_request *request, void *arg)
+{
+    struct nvr_gateway *gateway = arg;
+    const struct nvr_query *query = nvr_http_get_query(request);
+    const char *level = nvr_query_get(query, "level");
+    enum nvr_log_level parsed;
+    int64_t after = 0;
+    int64_t limit = NVR_PAGE_DEFAULT;
+    json_t *logs;
+
+    if (level && nvr_log_level_parse(level, &parsed) < 0) {
+        nvr_http_reply_bad_query(request, "level", "expected debug, info, warn or error");
+        return;
+    }
+    if (nvr_query_get_int(query, "after", 0, INT64_MAX, &after) < 0) {
+        nvr_http_reply_bad_query(request, "after", "expected a number");
+        return;
+    }
+    if (nvr_query_get_int(query, "limit", 1, NVR_PAGE_MAX, &limit) < 0) {
+        nvr_http_reply_bad_query(request, "limit", "expected a number from 1 to 1000");
+        return;
+    }
+    logs = nvr_supervisor_logs_to_json(gateway->supervisor, level, nvr_query_get(query, "camera"),
+                                       after, (unsigned)limit);
+    if (json_is_array(logs))
+        logs = json_pack("{s:o}", "items", logs);
+    nvr_http_reply_json_take(request, 200, logs);
+}
+
+const struct nvr_route nvr_system_routes[] = {
+    {NVR_HTTP_GET, "/health", handle_health, "health", "Is Heron well?", JSON, 0},
+    {NVR_HTTP_GET, "/status", handle_status, "health", "Everything in numbers", JSON, 0},
+    {NVR_HTTP_GET, "/workers", handle_workers, "health", "List workers", JSON, 0},
+    {NVR_HTTP_GET, "/workers/{id}", handle_worker, "health", "Get a worker", JSON, 0},
+    {NVR_HTTP_GET, "/api/v1/system/info", handle_info, "system", "Version, storage, warnings", JSON,
+     0},
+    {NVR_HTTP_GET, "/api/v1/system/logs", handle_logs, "system", "Recent log records", JSON, 0},
+    {NVR_HTTP_GET, "/api/openapi.json", nvr_handle_openapi, "docs", "This document", JSON, 0},
+    {NVR_HTTP_GET, "/api/docs", nvr_handle_docs, "docs", "Swagger UI", "text/html", 0},
+    {NVR_HTTP_GET, "/api/docs/{file}", nvr_handle_docs_file, "docs", "Files of Swagger UI", NULL,
+     NVR_ROUTE_HIDDEN},
+};
+const size_t nvr_system_routes_count = NVR_ARRAY_SIZE(nvr_system_routes);
