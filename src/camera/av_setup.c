@@ -158,7 +158,8 @@ static void describe_audio(const AVCodecParameters *par, struct nvr_source_track
 int nvr_av_describe(AVFormatContext *input, bool want_audio, struct nvr_source_tracks *ret_tracks,
                     int *ret_video, int *ret_audio, uint8_t *audio_config, size_t audio_config_size)
 {
-    struct nvr_source_tracks tracks = {.video = NVR_CODEC_NONE, .audio = NVR_CODEC_NONE};
+    struct nvr_source_tracks tracks = {
+        .video = NVR_CODEC_NONE, .audio = NVR_CODEC_NONE, .one_clock = true};
     int video = -1;
     int audio = -1;
 

@@ -19,13 +19,15 @@ NVR_LOG_TOPIC("mux");
 #define VIDEO_TRACK 1
 #define AUDIO_TRACK 2
 #define AUDIO_PENDING_MAX (512 * 1024)
-#define AUDIO_SAMPLES_MAX 128   /* waiting for a video frame */
-#define AUDIO_ALONE_US 200000   /* without video: audio goes out by itself */
-#define AUDIO_SILENT_US 5000000 /* announced, but none came: a track without data stalls browsers  \
+#define AUDIO_SAMPLES_MAX 128 /* waiting for a video frame */
+#define AUDIO_ALONE_US 200000 /* without video: audio goes out by itself */
+#define AUDIO_SILENT_US                                                                            \
+    5000000                     /* announced, but none came: a track without data stalls browsers  \
                                  */
 #define AUDIO_PROVEN_US 1000000 /* comes after all: long enough for a new epoch */
 #define GAP_US 1500000          /* a hole that readers must know of */
 #define MEASURE_US 5000000      /* window of the bit rate */
+#define OTHER_CLOCK (INT64_C(1) << 40) /* far from video's: not to be taken for the same clock */
 
 struct nvr_mux {
     char name[64];
@@ -42,6 +44,7 @@ struct nvr_mux {
     enum nvr_codec codec, audio_codec;
     uint32_t width, height;
     double told_fps;
+    bool one_clock;
     struct nvr_params config; /* from its description */
     bool begun;               /* a key frame was published and nothing it needs was lost */
     bool fresh;               /* no frame of this connection was published yet */
@@ -501,7 +504,7 @@ static int audio_frame(struct nvr_mux *mux, const struct nvr_source_frame *frame
         if (llabs(aligned - wall_us) < 2000000)
             wall_us = aligned;
     }
-    nvr_stamp_audio(&mux->stamp, frame->pts, wall_us, &out);
+    nvr_stamp_audio(&mux->stamp, frame->pts + (mux->one_clock ? 0 : OTHER_CLOCK), wall_us, &out);
     if (out.discontinuity)
         nvr_audio_reset(mux->audio);
     nvr_audio_push(mux->audio, frame->data, frame->size, out.dts);
@@ -563,6 +566,7 @@ int nvr_mux_begin(struct nvr_mux *mux, const struct nvr_source_tracks *tracks)
         mux->params.size = 0;
     mux->codec = tracks->video;
     mux->told_fps = tracks->fps;
+    mux->one_clock = tracks->one_clock;
     mux->config.size = 0;
     if (mux->codec == NVR_CODEC_H264 || mux->codec == NVR_CODEC_H265) {
         if (nvr_params_from_config(mux->codec, tracks->video_config, tracks->video_config_size,

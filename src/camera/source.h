@@ -32,6 +32,7 @@ struct nvr_source_tracks {
     uint32_t audio_channels;
     const uint8_t *audio_config; /* AAC: AudioSpecificConfig */
     size_t audio_config_size;
+    bool one_clock; /* both count from the same moment (RTP does not, but by sender reports) */
 };
 
 struct nvr_source_frame {
