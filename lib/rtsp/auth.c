@@ -17,6 +17,11 @@ static bool is_token_char(char c)
            (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
 static void skip_blanks(struct nvr_str *rest)
 {
     while (rest->n > 0 && (rest->p[0] == ' ' || rest->p[0] == '\t' || rest->p[0] == ',')) {
@@ -46,8 +51,10 @@ static int take_value(struct nvr_str *rest, char *dst, size_t dst_size)
         /* Some servers put characters here that a token must not have. */
         struct nvr_str token = {rest->p, 0};
 
-        while (token.n < rest->n && !strchr(" \t,", rest->p[token.n]))
-            token.n++;
+        while (token.n < rest->n && !strchr(" \t,", rest->p[token.n])) {
+            if (is_control(rest->p[token.n++]))
+                return -EPROTO;
+        }
         rest->p += token.n;
         rest->n -= token.n;
         return nvr_str_copy(dst, dst_size, token);
@@ -63,7 +70,7 @@ static int take_value(struct nvr_str *rest, char *dst, size_t dst_size)
         }
         if (c == '\\' && i + 1 < rest->n)
             c = rest->p[++i];
-        if ((unsigned char)c < 0x20 || c == 0x7f || n + 1 >= dst_size)
+        if (is_control(c) || n + 1 >= dst_size)
             return -EPROTO;
         dst[n++] = c;
     }

@@ -188,7 +188,7 @@ int nvr_rtsp_parse_transport(struct nvr_str value, struct nvr_rtsp_transport_rep
 /* Length of "scheme://host:port" of an absolute URL. */
 static size_t authority_end(struct nvr_str url)
 {
-    const char *slashes = memmem(url.p, url.n, "://", 3);
+    const char *slashes = url.n ? memmem(url.p, url.n, "://", 3) : NULL;
     size_t i = slashes ? (size_t)(slashes - url.p) + 3 : 0;
 
     while (i < url.n && url.p[i] != '/' && url.p[i] != '?')
