@@ -1,0 +1,440 @@
+#!/usr/bin/python3
+"""bench — speed and size of recording, beside ffmpeg and beside the floor, on the same streams.
+
+    bench.py [--quick] [--write] [--cameras 1,5,20,50] [--seconds 30]
+
+Every number of cameras is one run: simcam plays the same streams for (a) Heron, main streams
+recorded, (b) Heron with the sub streams read too, (c) one `ffmpeg -c copy -f segment` per camera,
+(d) the floor: one thread that receives and writes. CPU is user+system of all processes of a side,
+from /proc/PID/stat, in seconds per camera and minute; memory is PSS of all of them. Frames carry
+numbers (SEI), so that a lost one shows in the files. --write puts the table into docs/BENCHMARKS.md.
+"""
+import argparse
+import datetime
+import json
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
+import harness  # noqa: E402
+import mp4  # noqa: E402
+import websocket  # noqa: E402
+
+MEDIA = os.path.join(harness.BUILD, "benchmedia")
+WORK = os.path.join(harness.BUILD, "bench-work")
+FLOOR = os.path.join(harness.BUILD, "tests", "bench", "floor")
+TICK = os.sysconf("SC_CLK_TCK")
+SETTLE_S = 6
+
+
+def pss_kb(pid):
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("Pss:"):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def cpu_ticks(pid):
+    """User+system of a process and of the children it has waited for."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rsplit(b")", 1)[1].split()
+        return sum(int(fields[i]) for i in (11, 12, 13, 14))
+    except OSError:
+        return 0
+
+
+class Sample:
+    """What a set of processes used in a stretch of time."""
+
+    def __init__(self, pids, seconds, core=None):
+        before = {pid: cpu_ticks(pid) for pid in pids}
+        started = time.monotonic()
+        time.sleep(seconds)  # the stretch itself
+        self.seconds = time.monotonic() - started
+        spent = {pid: max(0, cpu_ticks(pid) - before[pid]) / TICK for pid in pids}
+        self.cpu_s = sum(spent.values())
+        self.core_percent = 100 * spent.get(core, 0) / self.seconds if core else None
+        self.pss_mb = sum(pss_kb(pid) for pid in pids) / 1024
+        self.processes = len(pids)
+
+    def per_camera(self, cameras):
+        """CPU seconds per camera and minute, MB per camera."""
+        return self.cpu_s / self.seconds * 60 / cameras, self.pss_mb / cameras
+
+    @property
+    def percent(self):
+        return 100 * self.cpu_s / self.seconds
+
+
+def start_simcam(cameras):
+    clip, sub = os.path.join(MEDIA, "bench.mp4"), os.path.join(MEDIA, "bench-sub.mp4")
+    return harness.Simcam(f"cam{{1-{cameras}}}/main {clip} stamp", f"cam{{1-{cameras}}}/sub {sub} stamp")
+
+
+def config_text(camera, cameras, sub):
+    lines = ['version: "1.0"', "cameras:"]
+    for i in range(1, cameras + 1):
+        lines += [f"  - id: cam{i}", f"    name: Camera {i}", "    enabled: true", "    stream:",
+                  f"      url: {camera.url(f'cam{i}/main')}"]
+        if sub:
+            lines += [f"      sub_url: {camera.url(f'cam{i}/sub')}"]
+        lines += ["    recording: {enabled: true, mode: continuous, segment_seconds: 10}"]
+    return "\n".join(lines) + "\n"
+
+
+def fresh_folder(name):
+    path = os.path.join(WORK, name)
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    return path
+
+
+def lost_frames(server):
+    """Frames that are missing between the first and the last one in each camera's files."""
+    lost = frames = 0
+    for name in sorted(os.listdir(server.recordings_dir)):
+        numbers = []
+        for path in server.segment_files(name):
+            with open(path, "rb") as file:
+                numbers += [int(found[1], 16) for found in mp4.STAMP.findall(file.read())]
+        if numbers:
+            frames += len(numbers)
+            lost += numbers[-1] - numbers[0] + 1 - len(set(numbers))
+    return frames, lost
+
+
+def run_heron(camera, cameras, seconds, sub, extra=None):
+    """Sample, frames, lost; extra(server) is asked while everything runs."""
+    server = harness.Nvr(fresh_folder("heron"), config_text(camera, cameras, sub))
+    try:
+        server.start()
+
+        def all_online():
+            items = server.api.get("/api/v1/cameras")["items"]
+            return all(item["status"] == "online" and item["recording_active"] and
+                       (item["sub"] or not sub) for item in items)
+        harness.wait_until(all_online, 60, "all cameras online")
+        time.sleep(SETTLE_S)
+        sample = Sample(server.processes(), seconds, server.process.pid)
+        more = extra(server) if extra else None
+        sample.dropped = sum(item["dropped_packets"] for item in
+                             server.api.get("/api/v1/cameras")["items"])
+        server.terminate()
+        sample.frames, sample.lost = lost_frames(server)
+        return sample, more
+    finally:
+        server.clean_up()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def run_ffmpeg(camera, cameras, seconds):
+    folder = fresh_folder("ffmpeg")
+    processes = []
+    try:
+        for i in range(1, cameras + 1):
+            os.makedirs(os.path.join(folder, str(i)))
+            processes.append(subprocess.Popen(
+                ["ffmpeg", "-nostdin", "-v", "error", "-rtsp_transport", "tcp", "-i",
+                 camera.url(f"cam{i}/main"), "-c", "copy", "-f", "segment", "-segment_time", "10",
+                 os.path.join(folder, str(i), "%05d.mp4")], stderr=subprocess.DEVNULL))
+        harness.wait_until(lambda: all(any(
+            os.path.getsize(os.path.join(folder, str(i), name)) > 10000
+            for name in os.listdir(os.path.join(folder, str(i)))) for i in range(1, cameras + 1)),
+            60, "all of ffmpeg's files")
+        time.sleep(SETTLE_S)
+        return Sample([process.pid for process in processes], seconds)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_floor(camera, cameras, seconds):
+    folder = fresh_folder("floor")
+    process = subprocess.Popen([FLOOR, "127.0.0.1", str(camera.port), folder,
+                                *[f"cam{i}/main" for i in range(1, cameras + 1)]],
+                               stdout=subprocess.PIPE, text=True)
+    try:
+        if "playing" not in process.stdout.readline():
+            raise RuntimeError("the floor does not play")
+        time.sleep(SETTLE_S)
+        return Sample([process.pid], seconds)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# ---- what is asked of a running Heron
+
+
+def first_bytes(server, rounds=20):
+    """ms from opening to init, and to the first picture."""
+    to_init, to_picture = [], []
+    for i in range(rounds):
+        started = time.monotonic()
+        viewer = websocket.Live(server.port, f"cam{i % camera_count(server) + 1}")
+        viewer.until("init")
+        to_init.append((time.monotonic() - started) * 1000)
+        viewer.until("fragment")
+        to_picture.append((time.monotonic() - started) * 1000)
+        viewer.close()
+    return to_init, to_picture
+
+
+def camera_count(server):
+    return len(server.api.get("/api/v1/cameras")["items"])
+
+
+def latency(server, seconds, stream="main"):
+    """ms from the camera's first byte of a frame to the fragment in a viewer's hands."""
+    viewer = websocket.Live(server.port, "cam1", stream)
+    delays = []
+    end = time.monotonic() + seconds
+    skip = 3  # the group of pictures that is sent at once is old
+    while time.monotonic() < end:
+        kind, value = viewer.next()
+        if kind != "fragment":
+            continue
+        now = time.time() * 1e6
+        for sent, _ in [(int(a, 16), b) for a, b in mp4.STAMP.findall(value)]:
+            delays.append((now - sent) / 1000)
+    viewer.close()
+    fresh = [d for d in delays if d < 1000][skip:]
+    return fresh
+
+
+def snapshots(server, rounds=10):
+    now, then = [], []
+    item = server.api.recordings("cam1")[0]
+    for i in range(rounds):
+        for times, query in ((now, ""), (then, f"?at={item['start'] + 900 * i}")):
+            started = time.monotonic()
+            answer = server.api.request("GET", "/api/v1/cameras/cam1/snapshot" + query)
+            if answer.status != 200:
+                raise RuntimeError(f"snapshot: {answer.status} {answer.body[:200]}")
+            times.append((time.monotonic() - started) * 1000)
+    return now, then
+
+
+def slow_probes(server):
+    """Seconds until the probe of addresses answers that do not."""
+    hole = harness.BlackHole()
+    mute = harness.RawServer(lambda peer: peer.recv(100000) and peer.recv(100000))
+    times = []
+    for port in (hole.port, mute.port, harness.free_port()):
+        answer, seconds = server.api.probe(url=f"rtsp://127.0.0.1:{port}/x")
+        assert not answer["ok"]
+        times.append(seconds)
+    hole.stop()
+    mute.stop()
+    return times
+
+
+def ask_everything(server, quick):
+    result = {}
+    result["init_ms"], result["picture_ms"] = first_bytes(server)
+    result["latency_ms"] = latency(server, 4 if quick else 12)
+    result["snapshot_ms"], result["snapshot_at_ms"] = snapshots(server)
+    result["probe_s"] = slow_probes(server)
+    return result
+
+
+def store_timeline():
+    """ms of a day's timeline with millions of rows, by the store's own bench; None: not there."""
+    for folder, _, names in os.walk(harness.BUILD):
+        if "bench-store" in names:
+            path = os.path.join(folder, "bench-store")
+            if os.access(path, os.X_OK):
+                answer = subprocess.run([path, WORK], capture_output=True, text=True, timeout=900,
+                                        check=False)
+                return answer.stdout.strip()
+    return None
+
+
+# ---- the table
+
+
+class Report:
+    def __init__(self):
+        self.lines, self.checks = [], []
+
+    def add(self, line=""):
+        self.lines.append(line)
+
+    def check(self, name, value, limit, unit="", decimals=2):
+        ok = value <= limit
+        self.checks.append((name, f"{value:.{decimals}f}{unit}", f"≤ {limit:g}{unit}", ok))
+        return ok
+
+    def text(self):
+        rows = ["| what | measured | limit | |", "|---|---|---|---|"]
+        rows += [f"| {name} | {value} | {limit} | {'ok' if ok else '**FAIL**'} |"
+                 for name, value, limit, ok in self.checks]
+        return "\n".join(self.lines + ["", "## Limits", "", *rows, ""])
+
+    @property
+    def failed(self):
+        return [name for name, _, _, ok in self.checks if not ok]
+
+
+def percentile(values, part):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * part))]
+
+
+def processor():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def head(report, arguments):
+    report.add("# Benchmarks")
+    report.add()
+    report.add("Made by `make bench` (tests/bench/bench.py), which describes the method. Main streams are "
+               "1080p15, 2 Mbit/s H.264 with AAC over TCP; sub streams 360p10, 300 kbit/s.")
+    report.add()
+    report.add(f"{datetime.date.today().isoformat()}, {processor()}, {os.cpu_count()} cores, Linux "
+               f"{platform.release()}, {arguments.seconds} s per stretch.")
+    report.add()
+    report.add("## Recording")
+    report.add()
+    report.add("CPU in seconds per camera and minute, PSS in MB per camera, all processes of a side; × is "
+               "the ratio to ffmpeg.")
+    report.add()
+    report.add("| cameras | Heron CPU | × | PSS | × | with sub CPU | × | PSS | × | ffmpeg CPU | PSS | "
+               "floor CPU | core idle | lost frames |")
+    report.add("|" + "---|" * 14)
+
+
+def one_size(report, cameras, arguments):
+    """One row; what was asked at this size."""
+    camera = start_simcam(cameras)
+    try:
+        asked = (lambda server: ask_everything(server, arguments.quick)) \
+            if cameras == arguments.main_size else None
+        heron, more = run_heron(camera, cameras, arguments.seconds, False, asked)
+        sub, _ = run_heron(camera, cameras, arguments.seconds, True)
+        ffmpeg = run_ffmpeg(camera, cameras, arguments.seconds)
+        floor = run_floor(camera, cameras, arguments.seconds)
+    finally:
+        camera.stop()
+    h, s, f, l = (x.per_camera(cameras) for x in (heron, sub, ffmpeg, floor))
+    lost, frames = heron.lost + sub.lost, heron.frames + sub.frames
+    row = (f"| {cameras} | {h[0]:.3f} | {h[0] / f[0]:.2f} | {h[1]:.1f} | {h[1] / f[1]:.2f} | {s[0]:.3f} | "
+           f"{s[0] / f[0]:.2f} | {s[1]:.1f} | {s[1] / f[1]:.2f} | {f[0]:.3f} | {f[1]:.1f} | {l[0]:.3f} | "
+           f"{heron.core_percent:.2f} % | {lost} of {frames} |")
+    report.add(row)
+    print(row, flush=True)
+    report.check(f"{cameras} cameras: lost frames", lost, 0, decimals=0)
+    report.check(f"{cameras} cameras: dropped packets", heron.dropped + sub.dropped, 0, decimals=0)
+    if cameras == arguments.main_size:
+        report.check(f"{cameras} cameras: CPU to ffmpeg", h[0] / f[0], 0.45, " ×")
+        report.check(f"{cameras} cameras: PSS to ffmpeg", h[1] / f[1], 0.65, " ×")
+        report.check(f"{cameras} cameras with sub streams: CPU to ffmpeg", s[0] / f[0], 0.6, " ×")
+        report.check(f"{cameras} cameras: idle core", heron.core_percent, 1.0, " %")
+    if cameras >= 50:
+        report.check(f"{cameras} cameras: CPU, of one core", heron.percent, 30, " %", 1)
+    return more
+
+
+def answers(report, more):
+    if not more:
+        return
+    def line(name, values, unit="ms"):
+        report.add(f"| {name} | {statistics.median(values):.1f} | {percentile(values, 0.95):.1f} | "
+                   f"{max(values):.1f} | {unit} |")
+    report.add()
+    report.add("## Answers")
+    report.add()
+    report.add("| what | median | 95 % | worst | |")
+    report.add("|---|---|---|---|---|")
+    line("live: opened to init segment", more["init_ms"])
+    line("live: opened to first picture", more["picture_ms"])
+    line("camera sends to viewer has it", more["latency_ms"])
+    line("snapshot now", more["snapshot_ms"])
+    line("snapshot of a recorded time", more["snapshot_at_ms"])
+    line("probe of addresses that do not answer", more["probe_s"], "s")
+    report.check("live: first bytes, 95 %", percentile(more["init_ms"], 0.95), 100, " ms", 1)
+    report.check("live: first picture, worst", max(more["picture_ms"]), 1000, " ms", 1)
+    report.check("send to viewer, 95 %", percentile(more["latency_ms"], 0.95), 5, " ms", 1)
+    report.check("snapshot now, median", statistics.median(more["snapshot_ms"]), 100, " ms", 1)
+    report.check("snapshot of a time, median", statistics.median(more["snapshot_at_ms"]), 100, " ms", 1)
+    report.check("probe, worst", max(more["probe_s"]), 10, " s", 1)
+
+
+def timeline(report):
+    text = store_timeline()
+    if not text:
+        print("bench-store is not built: the timeline is not measured", flush=True)
+        return
+    report.add()
+    report.add("## Store")
+    report.add()
+    report.add("```")
+    report.add(text)
+    report.add("```")
+    for line in text.splitlines():
+        try:
+            values = json.loads(line)
+        except ValueError:
+            continue
+        if "timeline_ms" in values:
+            report.check("timeline of 24 h among millions of rows", values["timeline_ms"], 50, " ms", 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="5 cameras, 20 s a stretch")
+    parser.add_argument("--write", action="store_true", help="write docs/BENCHMARKS.md")
+    parser.add_argument("--cameras", default="1,5,20,50")
+    parser.add_argument("--seconds", type=int, default=30)
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.cameras, arguments.seconds = "5", 20
+    sizes = [int(size) for size in arguments.cameras.split(",")]
+    arguments.main_size = 20 if 20 in sizes else sizes[-1]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    subprocess.run([os.path.join(ROOT, "tests", "simcam", "mkmedia.sh"), MEDIA, "bench"], check=True)
+    report = Report()
+    head(report, arguments)
+    more = None
+    for size in sizes:
+        more = one_size(report, size, arguments) or more
+    answers(report, more)
+    if not arguments.quick:
+        timeline(report)
+    shutil.rmtree(WORK, ignore_errors=True)
+    text = report.text()
+    print("\n" + text)
+    if arguments.write:
+        with open(os.path.join(ROOT, "docs", "BENCHMARKS.md"), "w", encoding="utf-8") as file:
+            file.write(text)
+    for name in report.failed:
+        print(f"over the limit: {name}")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
