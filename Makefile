@@ -56,6 +56,7 @@ check:
 	@tools/check-layers
 	@tools/check-banned
 	@tools/check-text
+	@tools/config-docs --check
 	@tools/check-tidy $(BUILD)
 	@cd web && npm run --silent check
 	@echo "check: everything is fine"
