@@ -30,8 +30,10 @@
 
 /* One frame on its way through the rules. */
 struct frame {
-    int64_t in;  /* camera time */
-    int64_t now; /* arrival, ticks since 1970 */
+    int64_t in;    /* camera time, presentation */
+    int64_t media; /* camera time of the arrival's measure: presentation or decode */
+    int64_t jump;  /* by which decode time is known to leave its pace: the depth in use changed */
+    int64_t now;   /* arrival, ticks since 1970 */
     int64_t wall_us;
     double step_s; /* camera time since the frame before */
     bool key;
@@ -121,10 +123,11 @@ static void shift(struct nvr_stamp *stamp, enum nvr_stamp_stream stream, double 
         shift_track(&stamp->tracks[NVR_STAMP_AUDIO], seconds);
 }
 
-/* Seconds that media time is ahead of the arrival. */
+/* Seconds that media time is ahead of the arrival. Some senders keep to the times of presentation,
+ * others to those of decoding; a key frame is right for both, the smaller one is never ahead. */
 static double ahead_s(const struct nvr_stamp_track *track, const struct frame *frame)
 {
-    return (double)(frame->in + track->offset - frame->now) / track->timescale;
+    return (double)(frame->media + track->offset - frame->now) / track->timescale;
 }
 
 static double seconds_of(const struct nvr_stamp_track *track, int64_t ticks)
@@ -153,7 +156,6 @@ static void start_track(struct nvr_stamp *stamp, enum nvr_stamp_stream stream, s
     }
     track->started = true;
     track->start_wall_us = track->last_wall_us = track->window_wall_us = frame->wall_us;
-    track->last_in = frame->in;
     track->window_max_s = ahead_s(track, frame);
     frame->discontinuity = true;
 }
@@ -174,13 +176,15 @@ static double find_step(const struct nvr_stamp *stamp, enum nvr_stamp_stream str
     const unsigned depth = stream == NVR_STAMP_VIDEO ? stamp->reorder_depth : 0;
     const double duration_s = seconds_of(track, track->expected_duration);
     const double disorder_s = depth * NVR_MAX(duration_s, 0.2);
-    const double jump_s = ahead_s(track, frame) - best_s(track);
+    const double jump_s =
+        (double)(frame->in + track->offset - frame->now) / track->timescale - best_s(track);
     const double even_s = frame->step_s - duration_s;
     const double limit_s = is_settling(track, frame) ? STEP_SETTLING_S : STEP_FORWARD_S;
     double step_s;
 
     if (!(frame->step_s < -(STEP_BACK_S + disorder_s)) &&
-        !(frame->step_s > 2 * duration_s + disorder_s + STEP_FORWARD_S && jump_s > limit_s))
+        !(frame->step_s > 2 * duration_s + disorder_s + STEP_FORWARD_S &&
+          jump_s > limit_s + disorder_s))
         return 0;
     /* The frame goes on evenly, unless its arrival tells that time passed as well. */
     step_s = depth == 0 && fabs(even_s - jump_s) < STEP_NATURAL_S ? even_s : jump_s;
@@ -219,7 +223,7 @@ static void hold_back(struct nvr_stamp *stamp, enum nvr_stamp_stream stream, str
     if (is_settling(track, frame) && !follows) {
         if (now_ahead_s > 0)
             shift(stamp, stream, -now_ahead_s);
-        frame->is_burst = now_ahead_s > seconds_of(track, track->expected_duration) / 2;
+        frame->is_burst = now_ahead_s > seconds_of(track, track->expected_duration) / 4;
         return;
     }
     if (now_ahead_s <= AHEAD_S) {
@@ -227,9 +231,10 @@ static void hold_back(struct nvr_stamp *stamp, enum nvr_stamp_stream stream, str
         return;
     }
     const double part = track->wall_stepped_back ? AHEAD_HOLD_WALL : AHEAD_HOLD;
+    const double held_s = NVR_MIN(now_ahead_s - AHEAD_S, part * NVR_MAX(frame->step_s, 0.0));
 
-    if (frame->step_s > 0)
-        shift(stamp, stream, -NVR_MIN(now_ahead_s - AHEAD_S, part * frame->step_s));
+    shift(stamp, stream, -held_s);
+    frame->is_burst = held_s > seconds_of(track, track->expected_duration) / 4;
 }
 
 /* Slow drift, and a wall clock that was set forward. */
@@ -257,6 +262,7 @@ static void update_windows(struct nvr_stamp *stamp, enum nvr_stamp_stream stream
     struct nvr_stamp_track *track = &stamp->tracks[stream];
 
     track->window_max_s = NVR_MAX(track->window_max_s, ahead_s(track, frame));
+    track->lag_s = NVR_MAX(track->lag_s, ahead_s(track, frame));
     if (frame->wall_us - track->window_wall_us < WINDOW_US)
         return;
     track->lag_s = best_s(track);
@@ -283,29 +289,35 @@ static void notice_wall_clock(struct nvr_stamp_track *track, const struct frame 
     track->last_wall_us = frame->wall_us;
 }
 
-/* All rules but smoothing: afterwards in + offset is the stream's true time. */
-static void place(struct nvr_stamp *stamp, enum nvr_stamp_stream stream, struct frame *frame)
+/* Anchor, or follow the steps of the camera's clock. */
+static void follow_clock(struct nvr_stamp *stamp, enum nvr_stamp_stream stream, struct frame *frame)
 {
     struct nvr_stamp_track *track = &stamp->tracks[stream];
     double step_s;
 
     if (!track->started) {
         start_track(stamp, stream, frame);
-        return;
+    } else {
+        frame->step_s = seconds_of(track, frame->in - track->last_in);
+        notice_wall_clock(track, frame);
+        step_s = find_step(stamp, stream, frame);
+        if (step_s < 0 || step_s > 0) {
+            subtract_step(stamp, stream, step_s, frame);
+            frame->step_s = seconds_of(track, track->expected_duration);
+        } else if (frame->step_s >
+                   NVR_MAX(HOLE_S, 4 * seconds_of(track, track->expected_duration))) {
+            frame->discontinuity = true;
+        }
     }
-    frame->step_s = seconds_of(track, frame->in - track->last_in);
-    notice_wall_clock(track, frame);
-    step_s = find_step(stamp, stream, frame);
-    if (step_s < 0 || step_s > 0) {
-        subtract_step(stamp, stream, step_s, frame);
-        frame->step_s = seconds_of(track, track->expected_duration);
-    } else if (frame->step_s > NVR_MAX(HOLE_S, 4 * seconds_of(track, track->expected_duration))) {
-        frame->discontinuity = true;
-    }
+    track->last_in = frame->in;
+}
+
+/* Afterwards media + offset is the frame's true time. */
+static void follow_wall(struct nvr_stamp *stamp, enum nvr_stamp_stream stream, struct frame *frame)
+{
     hold_back(stamp, stream, frame);
     work_off_lag(stamp, stream, frame);
     update_windows(stamp, stream, frame);
-    track->last_in = frame->in;
 }
 
 /* Strictly increasing, and even where the input is nearly even. */
@@ -314,14 +326,18 @@ static int64_t smooth(struct nvr_stamp *stamp, enum nvr_stamp_stream stream, int
 {
     struct nvr_stamp_track *track = &stamp->tracks[stream];
     const int64_t second = track->timescale;
-    const int64_t expected = track->last_out + track->expected_duration;
+    const int64_t expected = track->last_out + track->expected_duration + frame->jump;
     const int64_t diff = target - expected;
     const int64_t wide = NVR_MAX(NVR_MIN(4 * track->expected_duration, second / 2), second / 4);
     int64_t out = target;
 
-    if (track->has_output && !frame->discontinuity && !frame->is_burst) {
+    if (frame->discontinuity || frame->is_burst) {
+        track->even_frames = 0;
+    } else if (track->has_output) {
+        /* The filter closes slowly: at first the duration of a frame is only a guess. */
+        track->even_frames = NVR_MIN(track->even_frames + 1, (uint32_t)LOWPASS);
         if (stream == NVR_STAMP_VIDEO && llabs(diff) < wide)
-            out = expected + diff / LOWPASS;
+            out = expected + diff / (int64_t)track->even_frames;
         else if (stream == NVR_STAMP_AUDIO && llabs(diff) < second / 50)
             out = expected; /* gapless */
     }
@@ -352,6 +368,7 @@ static void update_duration(struct nvr_stamp_track *track, int64_t dts)
         if (++track->outliers >= 2 && step > 0) {
             track->expected_duration = clamp64(step, second / 240 + 1, 10 * second);
             track->span_length = 1;
+            track->steady = false;
         }
         track->span_start = dts;
         track->span_frames = 0;
@@ -362,11 +379,12 @@ static void update_duration(struct nvr_stamp_track *track, int64_t dts)
         return;
     duration = (dts - track->span_start + track->span_frames / 2) / track->span_frames;
     duration = clamp64(duration, second / 240 + 1, 10 * second);
-    if (track->span_length < SPAN_FRAMES ||
-        llabs(duration - track->expected_duration) > track->expected_duration / 4)
-        track->expected_duration = duration;
+    track->steady = track->span_length == SPAN_FRAMES &&
+                    llabs(duration - track->expected_duration) <= track->expected_duration / 4;
+    if (track->steady)
+        track->expected_duration += (duration - track->expected_duration) / 8;
     else
-        track->expected_duration += (duration - track->expected_duration) / 4;
+        track->expected_duration = duration;
     track->span_length = NVR_MIN(track->span_length * 2, (uint32_t)SPAN_FRAMES);
     track->span_start = dts;
     track->span_frames = 0;
@@ -415,12 +433,24 @@ static void watch_order(struct nvr_stamp *stamp, const struct frame *frame)
         stamp->in_order = true;
 }
 
+/* Distance from decode to presentation. It is made of frames: without this, jitter that was
+ * smoothed out of the decode time would come back by it. */
+static int64_t even_cts(const struct nvr_stamp_track *track, int64_t cts)
+{
+    const int64_t duration = track->expected_duration;
+
+    if (!track->steady || cts < 0)
+        return cts;
+    return (cts + duration / 2) / duration * duration;
+}
+
 static struct frame make_frame(const struct nvr_stamp_track *track, int64_t pts, bool key,
                                int64_t wall_us)
 {
     wall_us = clamp64(wall_us, 0, TIME_MAX);
     return (struct frame){
         .in = clamp64(pts, -TIME_MAX, TIME_MAX),
+        .media = clamp64(pts, -TIME_MAX, TIME_MAX),
         .now = nvr_stamp_from_us(wall_us, track->timescale),
         .wall_us = wall_us,
         .key = key,
@@ -432,22 +462,29 @@ void nvr_stamp_video(struct nvr_stamp *stamp, int64_t pts, bool key, int64_t wal
 {
     struct nvr_stamp_track *track = &stamp->tracks[NVR_STAMP_VIDEO];
     struct frame frame = make_frame(track, pts, key, wall_us);
+    int64_t before;
     int64_t dts;
     int64_t cts;
 
-    place(stamp, NVR_STAMP_VIDEO, &frame);
+    follow_clock(stamp, NVR_STAMP_VIDEO, &frame);
     watch_order(stamp, &frame);
     dts = reorder(stamp, &frame);
     if (stamp->in_order)
         dts = frame.in;
     update_duration(track, dts);
     cts = frame.in - dts;
+    before = stamp->cts_shift;
     if (key || stamp->in_order)
         stamp->cts_shift = cts;
-    dts = smooth(stamp, NVR_STAMP_VIDEO, dts + track->offset + stamp->cts_shift, &frame);
+    dts += stamp->cts_shift;
+    cts = even_cts(track, cts) - even_cts(track, stamp->cts_shift);
+    frame.jump = even_cts(track, stamp->cts_shift) - even_cts(track, before);
+    frame.media = NVR_MIN(frame.in, dts);
+    follow_wall(stamp, NVR_STAMP_VIDEO, &frame);
+    dts = smooth(stamp, NVR_STAMP_VIDEO, dts + track->offset, &frame);
     *ret_out = (struct nvr_stamp_out){
         .dts = dts,
-        .cts = (int32_t)(cts - stamp->cts_shift),
+        .cts = (int32_t)cts,
         .duration = (uint32_t)track->expected_duration,
         .discontinuity = frame.discontinuity,
     };
@@ -459,9 +496,10 @@ void nvr_stamp_audio(struct nvr_stamp *stamp, int64_t pts, int64_t wall_us,
     struct nvr_stamp_track *track = &stamp->tracks[NVR_STAMP_AUDIO];
     struct frame frame = make_frame(track, pts, true, wall_us);
 
-    place(stamp, NVR_STAMP_AUDIO, &frame);
+    follow_clock(stamp, NVR_STAMP_AUDIO, &frame);
+    follow_wall(stamp, NVR_STAMP_AUDIO, &frame);
     *ret_out = (struct nvr_stamp_out){
-        .dts = smooth(stamp, NVR_STAMP_AUDIO, frame.in + track->offset, &frame),
+        .dts = smooth(stamp, NVR_STAMP_AUDIO, frame.media + track->offset, &frame),
         .duration = (uint32_t)track->expected_duration,
         .discontinuity = frame.discontinuity,
     };

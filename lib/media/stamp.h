@@ -59,6 +59,8 @@ struct nvr_stamp_track {
     /* Frame duration from the span of several frames, in camera decode time. */
     int64_t span_start, span_last;
     uint32_t span_frames, span_length, outliers;
+    bool steady;
+    uint32_t even_frames; /* output since the last discontinuity, up to the filter's length */
 };
 
 struct nvr_stamp {
