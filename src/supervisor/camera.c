@@ -128,7 +128,7 @@ void camera_free(struct camera *camera)
 bool camera_is_wanted(const struct camera *camera)
 {
     return camera->config.enabled && !camera->stopped && !camera->removed &&
-           !camera->supervisor->stopping;
+           !camera->supervisor->stopping && !camera->supervisor->maintenance;
 }
 
 void camera_update_wanted(struct camera *camera)

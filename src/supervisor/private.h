@@ -103,7 +103,7 @@ struct nvr_supervisor {
     char recordings_dir[PATH_MAX];
     char camera_program[PATH_MAX];
     int lock_fd;
-    bool demo;
+    bool demo, maintenance;
     int64_t started_wall_ms, started_mono_ms;
 
     struct config_file file;

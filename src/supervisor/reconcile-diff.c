@@ -76,7 +76,7 @@ static int compare_rows(const void *a, const void *b)
     return strcmp(((const struct reconcile_row *)a)->path, ((const struct reconcile_row *)b)->path);
 }
 
-void reconcile_diff(struct reconcile_set *set, int64_t cutoff_s)
+void reconcile_diff(struct reconcile_set *set, int64_t cutoff_s, bool keep_known)
 {
     size_t kept_files = 0;
     size_t kept_rows = 0;
@@ -96,7 +96,7 @@ void reconcile_diff(struct reconcile_set *set, int64_t cutoff_s)
             matched = matched || set->rows[row].size == file.size;
             free(set->rows[row++].path);
         }
-        if (matched || reconcile_name_time(file.path) >= cutoff_s)
+        if ((matched && !keep_known) || reconcile_name_time(file.path) >= cutoff_s)
             free(file.path);
         else
             set->files[kept_files++] = file;

@@ -32,8 +32,9 @@ void reconcile_set_done(struct reconcile_set *set);
 
 /* Keeps in files those without a row (or with a row of another size), and in rows those without a
  * file. Files whose name says that they began at cutoff_s or later are dropped: somebody may be
- * writing them. A row's file is looked for among all files, the young ones too. */
-void reconcile_diff(struct reconcile_set *set, int64_t cutoff_s);
+ * writing them. A row's file is looked for among all files, the young ones too. keep_known: files
+ * that have a fitting row are kept as well. */
+void reconcile_diff(struct reconcile_set *set, int64_t cutoff_s, bool keep_known);
 
 /* Seconds since 1970 in "…/segment_YYYYMMDD_HHMMSS[_n].mp4"; -1: not such a name. */
 int64_t reconcile_name_time(const char *path);

@@ -44,7 +44,10 @@ struct reconcile {
     int result;
     size_t next_file;
     struct nvr_job *job;
-    struct reconcile_counts counts;
+    bool force; /* rows are not believed: every file is indexed */
+    struct nvr_reindex_result counts;
+    void (*on_done)(const struct nvr_reindex_result *result, void *arg);
+    void *on_done_arg;
 };
 
 static void next_turn(struct reconcile *rc);
@@ -121,7 +124,7 @@ static void scan(uv_work_t *work)
     rc->result = reconcile_scan(sv->recordings_dir, sv->store, rc->turn.id, &rc->set);
     if (rc->result < 0)
         return;
-    reconcile_diff(&rc->set, rc->cutoff_s);
+    reconcile_diff(&rc->set, rc->cutoff_s, rc->force);
     rc->rows_safe = !rc->turn.drop || !rc->set.rows_count ||
                     reconcile_has_old_files(sv->recordings_dir, rc->before_s);
 }
@@ -415,16 +418,6 @@ bool reconcile_stop(struct reconcile *rc)
     return !rc->working;
 }
 
-bool reconcile_busy(const struct reconcile *rc)
-{
-    return rc->busy || rc->turns_count || rc->list_next;
-}
-
-struct reconcile_counts reconcile_get_counts(const struct reconcile *rc)
-{
-    return rc->counts;
-}
-
 void reconcile_free(struct reconcile *rc)
 {
     if (!rc)
@@ -433,4 +426,14 @@ void reconcile_free(struct reconcile *rc)
     free(rc->found);
     free(rc->turns);
     free(rc);
+}
+
+void nvr_supervisor_reindex(struct nvr_supervisor *sv,
+                            void (*on_done)(const struct nvr_reindex_result *result, void *arg),
+                            void *arg)
+{
+    sv->reconcile->force = true;
+    sv->reconcile->on_done = on_done;
+    sv->reconcile->on_done_arg = arg;
+    reconcile_all(sv->reconcile, 0);
 }

@@ -24,12 +24,6 @@ void reconcile_all(struct reconcile *reconcile, unsigned delay_ms);
 void reconcile_soon(struct reconcile *reconcile, const char *camera_id);
 /* What runs is let go; true when nothing runs any more. */
 bool reconcile_stop(struct reconcile *reconcile);
-bool reconcile_busy(const struct reconcile *reconcile);
 void reconcile_free(struct reconcile *reconcile);
-
-struct reconcile_counts {
-    unsigned indexed, repaired, damaged, failed, dropped;
-};
-struct reconcile_counts reconcile_get_counts(const struct reconcile *reconcile);
 
 #endif

@@ -50,6 +50,7 @@ static int take_options(struct nvr_supervisor *sv, const struct nvr_supervisor_o
         return -ENAMETOOLONG;
     sv->loop = options->loop;
     sv->demo = options->demo;
+    sv->maintenance = options->maintenance;
     sv->lock_fd = -1;
     sv->jobs.supervisor = sv;
     sv->started_wall_ms = nvr_clock_wall_ms();
@@ -114,7 +115,7 @@ static int start_parts(struct nvr_supervisor *sv, const char *config_path)
     r = storage_start(sv);
     if (r == 0)
         r = config_file_watch(sv);
-    if (r == 0)
+    if (r == 0 && !sv->maintenance)
         reconcile_all(sv->reconcile, RECONCILE_FIRST_MS);
     return r;
 }

@@ -25,6 +25,7 @@ struct nvr_supervisor_options {
     const char *data_dir;       /* database, key, recordings, run files */
     const char *camera_program; /* absolute path of nvr-camera */
     bool demo;
+    bool maintenance; /* no camera is started: for `nvr recordings reindex` */
 };
 
 /* Locks data_dir (a second instance: -EEXIST), loads the config (bad file: -EINVAL, logged with
@@ -35,7 +36,16 @@ NVR_CHECK int nvr_supervisor_start(const struct nvr_supervisor_options *options,
 /* Orderly end: every worker closes its files; on_stopped runs once, at the latest after 10 s. */
 void nvr_supervisor_stop(struct nvr_supervisor *supervisor, void (*on_stopped)(void *arg),
                          void *arg);
+/* Only after on_stopped, and after the loop ran out (handles let go of their memory in it). */
 void nvr_supervisor_free(struct nvr_supervisor *supervisor);
+
+/* Index every file again and drop rows without a file; on_done runs once. */
+struct nvr_reindex_result {
+    unsigned indexed, repaired, damaged, failed, dropped;
+};
+void nvr_supervisor_reindex(struct nvr_supervisor *supervisor,
+                            void (*on_done)(const struct nvr_reindex_result *result, void *arg),
+                            void *arg);
 
 struct nvr_store *nvr_supervisor_get_store(struct nvr_supervisor *supervisor);
 const struct nvr_config *

@@ -202,7 +202,7 @@ static void test_diff(void **state)
     add(&set, true, "segment_20260102_030300_2.mp4", 4);
     add(&set, true, "segment_20260102_030330.mp4", 6); /* no file */
     add(&set, true, "segment_20260101_000000.mp4", 7); /* no file */
-    reconcile_diff(&set, start_s);
+    reconcile_diff(&set, start_s, false);
     assert_int_equal(set.files_count, 2);
     assert_non_null(strstr(set.files[0].path, "030310"));
     assert_non_null(strstr(set.files[1].path, "030320"));
@@ -210,7 +210,7 @@ static void test_diff(void **state)
     assert_int_equal(set.rows[0].start_ms, 70);
     assert_int_equal(set.rows[1].start_ms, 60);
     reconcile_set_done(&set);
-    reconcile_diff(&set, start_s);
+    reconcile_diff(&set, start_s, false);
     assert_int_equal(set.files_count + set.rows_count, 0);
     reconcile_set_done(&set);
 }

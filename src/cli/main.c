@@ -1,0 +1,158 @@
+/* nvr — the command. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/cli/cli.h"
+
+static const char help[] =
+    "Heron, a network video recorder\n"
+    "\n"
+    "  nvr serve [--config FILE] [--data DIR] [--listen ADDR:PORT] [--demo]\n"
+    "                                   run; without cameras --demo adds a simulated one\n"
+    "  nvr camera list                  cameras of the running server\n"
+    "  nvr camera show ID\n"
+    "  nvr recordings list [CAMERA]     newest first\n"
+    "  nvr recordings reindex           rebuild the index from the files (server stopped)\n"
+    "  nvr config check [FILE]          is the configuration sound?\n"
+    "  nvr doctor                       storage, database, sandbox, ports\n"
+    "  nvr version\n"
+    "\n"
+    "  --json           machine-readable output\n"
+    "  --server URL     the running server ($NVR_URL, http://127.0.0.1:5000)\n"
+    "  --config FILE    $NVR_CONFIG, /etc/nvr/config.yaml when it exists, else DATA/config.yaml\n"
+    "  --data DIR       $NVR_DATA, system.storage_path of the configuration, /var/lib/nvr for\n"
+    "                   root, else ~/.local/share/nvr\n"
+    "\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage.\n";
+
+struct command {
+    const char *name;
+    int (*run)(const struct cli_options *options);
+};
+
+static int cmd_help(const struct cli_options *options)
+{
+    (void)options;
+    return fputs(help, stdout) < 0 ? CLI_FAILED : CLI_DONE;
+}
+
+static int cmd_version(const struct cli_options *options)
+{
+    if (options->json)
+        return printf("{\"name\": \"heron\", \"version\": \"%s\"}\n", NVR_VERSION) < 0;
+    return printf("Heron %s\n", NVR_VERSION) < 0;
+}
+
+static const struct command commands[] = {
+    {"serve", cmd_serve},   {"camera", cmd_camera}, {"recordings", cmd_recordings},
+    {"config", cmd_config}, {"doctor", cmd_doctor}, {"version", cmd_version},
+    {"help", cmd_help},
+};
+
+int cli_usage_error(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)fputs("nvr: ", stderr);
+    (void)vfprintf(stderr, fmt, ap);
+    (void)fputs("\nTry 'nvr help'.\n", stderr);
+    va_end(ap);
+    return CLI_USAGE;
+}
+
+/* Where the value of --name goes; NULL: no such option with a value. */
+static const char **value_option(struct cli_options *options, const char *name, size_t len)
+{
+    const struct {
+        const char *name;
+        const char **value;
+    } known[] = {
+        {"--config", &options->config},
+        {"--data", &options->data},
+        {"--listen", &options->listen},
+        {"--server", &options->server},
+    };
+
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(known); i++)
+        if (strlen(known[i].name) == len && strncmp(known[i].name, name, len) == 0)
+            return known[i].value;
+    return NULL;
+}
+
+static int parse_options(int argc, char **argv, struct cli_options *options)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i];
+        const char *equals = strchr(word, '=');
+        const size_t len = equals ? (size_t)(equals - word) : strlen(word);
+        const char **value = value_option(options, word, len);
+
+        if (value && equals) {
+            *value = equals + 1;
+        } else if (value) {
+            if (++i == argc)
+                return cli_usage_error("%s needs a value", word);
+            *value = argv[i];
+        } else if (strcmp(word, "--json") == 0) {
+            options->json = true;
+        } else if (strcmp(word, "--demo") == 0) {
+            options->demo = true;
+        } else if (word[0] == '-') {
+            return cli_usage_error("unknown option '%s'", word);
+        } else if (options->args_count == NVR_ARRAY_SIZE(options->args)) {
+            return cli_usage_error("too many words");
+        } else {
+            options->args[options->args_count++] = word;
+        }
+    }
+    return CLI_DONE;
+}
+
+/* A missing stdin, stdout or stderr would be taken by the next file that is opened. */
+static void fill_stdio(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        (void)close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    struct cli_options options = {0};
+    const char *name = argc > 1 ? argv[1] : NULL;
+    int r;
+
+    fill_stdio();
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (!name) {
+        (void)fputs(help, stderr);
+        return CLI_USAGE;
+    }
+    if (strcmp(name, "demo-camera") == 0)
+        return cmd_demo_camera(argc - 2, argv + 2);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0)
+        name = "version";
+    r = parse_options(argc - 2, argv + 2, &options);
+    if (r != CLI_DONE)
+        return r;
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            r = commands[i].run(&options);
+            return fflush(stdout) == 0 ? r : CLI_FAILED;
+        }
+    }
+    return cli_usage_error("unknown command '%s'", name);
+}
