@@ -1,0 +1,20 @@
+/* picture.h — one JPEG out of encoded video (libavcodec, libswscale, libjpeg-turbo). */
+#ifndef NVR_CAMERA_PICTURE_H
+#define NVR_CAMERA_PICTURE_H
+
+#include <libavcodec/avcodec.h>
+#include <stdint.h>
+
+#include "lib/base/macros.h"
+
+#define NVR_PICTURE_PIXELS_MAX (8192 * 8192)
+#define NVR_PICTURE_THREADS 1
+
+/* A decoder that gives each picture at once where the stream allows it. 0, -ENOTSUP, -ENOMEM. */
+NVR_CHECK int nvr_picture_open(const AVCodecParameters *par, AVCodecContext **ret_decoder);
+/* JPEG of a decoded picture in a memfd. width 0: as is; never enlarged. *ret_fd is the caller's.
+ * 0, -EINVAL, -ENOTSUP (pixel format), -ENOMEM, memfd errors. */
+NVR_CHECK int nvr_picture_to_jpeg(const AVFrame *frame, unsigned width, int quality, int *ret_fd,
+                                  unsigned *ret_width, unsigned *ret_height, unsigned *ret_size);
+
+#endif
