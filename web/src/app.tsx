@@ -54,7 +54,7 @@ export function App() {
   return (
     <QueryClientProvider client={queryClient}>
       <TooltipProvider delayDuration={400}>
-        <RouterProvider router={router} />
+        <RouterProvider router={router} future={{ v7_startTransition: true }} />
         <Toaster theme={theme} position="top-center" richColors closeButton />
       </TooltipProvider>
     </QueryClientProvider>

@@ -21,7 +21,7 @@ export function Page({ title, note, back, actions, wide, children }: Props) {
   return (
     <div className={cn("mx-auto w-full px-4 py-5 sm:px-6 lg:px-8 lg:py-7", !wide && "max-w-6xl")}>
       <header className="mb-5 flex flex-wrap items-center gap-x-4 gap-y-3">
-        <div className="flex min-w-0 flex-1 items-center gap-2">
+        <div className="flex min-w-0 flex-[1_1_11rem] items-center gap-2">
           {back && (
             <Link
               to={back.to}

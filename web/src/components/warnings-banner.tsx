@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { TriangleAlert, X } from "lucide-react";
+import { useLocation } from "react-router-dom";
 import { create } from "zustand";
 import { systemInfoQuery } from "@/lib/api/queries";
 import { Button } from "./ui/button";
@@ -14,11 +15,13 @@ const useDismissed = create<Dismissed>((set) => ({
 /** What the server wants every user to know, on every page, until it is settled or put away. */
 export function WarningsBanner() {
   const { data } = useQuery(systemInfoQuery);
+  const { pathname } = useLocation();
   const { keys, dismiss } = useDismissed();
   const warnings = (data?.warnings ?? []).filter(
     (warning) => !keys.includes(warning.code + warning.message),
   );
-  if (warnings.length === 0) return null;
+  // The system page lists them all itself.
+  if (warnings.length === 0 || pathname === "/system") return null;
   return (
     <div role="status" className="border-line bg-amber-soft text-amber-ink border-b">
       {warnings.map((warning) => (

@@ -15,7 +15,7 @@ export function Textarea({ className, ...props }: ComponentProps<"textarea">) {
 /** The device's own picker: best on phones, and readable for every aid. */
 export function NativeSelect({ className, children, ...props }: ComponentProps<"select">) {
   return (
-    <select className={cn(field, "h-10 pr-8", className)} {...props}>
+    <select className={cn(field, "chevron h-10 appearance-none pr-8", className)} {...props}>
       {children}
     </select>
   );

@@ -62,6 +62,15 @@ export function LivePlayer(props: Props) {
   );
 }
 
+/** Why there are pictures instead of video. */
+export function fallbackText(state: Pick<LiveState, "codec" | "message">): string {
+  const codec = state.codec?.toLowerCase();
+  if (codec === "h265" || codec === "hevc") {
+    return "This browser cannot play H.265: you see a picture every second. An H.264 sub stream plays as video.";
+  }
+  return `${state.message ?? "This camera cannot be played as video here."} You see a picture every second.`;
+}
+
 function Overlay({ state, compact }: { state: LiveState; compact: boolean }) {
   if (state.phase === "connecting") {
     return (
@@ -87,10 +96,7 @@ function Overlay({ state, compact }: { state: LiveState; compact: boolean }) {
         role="status"
         className="absolute inset-x-0 top-0 bg-black/65 px-4 py-2 text-center text-sm text-white"
       >
-        {state.message} Showing a picture every second instead
-        {state.codec === "h265" || state.codec === "hevc"
-          ? ": the camera sends H.265. An H.264 sub stream plays as video."
-          : "."}
+        {fallbackText(state)}
       </p>
     );
   }

@@ -69,6 +69,7 @@ export function PlaybackControls({ camera, fps, controller, onPlay }: Props) {
       >
         {playhead === null ? "" : formatDateTime(playhead)}
       </p>
+      <span className="flex-1 sm:hidden" />
       <Tooltip label="Download this segment">
         <Button
           size="icon"
@@ -80,9 +81,9 @@ export function PlaybackControls({ camera, fps, controller, onPlay }: Props) {
           <Download aria-hidden />
         </Button>
       </Tooltip>
-      <Button asChild className="max-sm:ml-auto">
+      <Button asChild className="max-sm:px-2.5">
         <Link to={`/cameras/${encodeURIComponent(camera)}`}>
-          <Radio aria-hidden /> Go live
+          <Radio aria-hidden /> <span className="max-sm:sr-only">Go live</span>
         </Link>
       </Button>
     </div>

@@ -1,0 +1,76 @@
+import type { Camera, SystemInfo, Worker } from "@/lib/api/types";
+
+export function makeCamera(change: Partial<Camera> = {}): Camera {
+  const main = {
+    codec: "h264",
+    codec_string: "avc1.64001f",
+    width: 1920,
+    height: 1080,
+    fps: 15,
+    bitrate: 2_100_000,
+    audio: "aac",
+  };
+  return {
+    id: "front-door",
+    name: "Front door",
+    enabled: true,
+    stream: {
+      url: "rtsp://10.0.0.2/main",
+      sub_url: "rtsp://10.0.0.2/sub",
+      fallback_urls: [],
+      username: "viewer",
+      has_password: true,
+      auth_type: "auto",
+      transport: "tcp",
+    },
+    recording: { enabled: true, mode: "continuous", segment_seconds: 10, audio: true },
+    advanced: { timeout_seconds: 10 },
+    status: "online",
+    stopped: false,
+    error: null,
+    error_code: null,
+    last_seen: Date.now(),
+    recording_active: true,
+    reconnects: 0,
+    dropped_packets: 0,
+    worker: { state: "running", pid: 12, restarts: 0 },
+    main,
+    sub: { ...main, width: 640, height: 360, audio: null },
+    ...change,
+  };
+}
+
+export function makeInfo(change: Partial<SystemInfo> = {}): SystemInfo {
+  return {
+    name: "Heron",
+    version: "0.1.0",
+    started_ms: 1,
+    uptime_s: 3700,
+    timezone: "UTC",
+    demo: false,
+    storage: {
+      path: "/data",
+      total_bytes: 1e12,
+      free_bytes: 4e11,
+      recordings_bytes: 5e11,
+    },
+    sandbox: "full",
+    warnings: [],
+    ...change,
+  };
+}
+
+export function makeWorker(change: Partial<Worker> = {}): Worker {
+  return {
+    id: "front-door",
+    kind: "camera",
+    state: "running",
+    pid: 4711,
+    started_ms: Date.now() - 60_000,
+    restarts: 2,
+    last_heartbeat_ms: Date.now(),
+    rss_bytes: 11_000_000,
+    sandbox: "full",
+    ...change,
+  };
+}

@@ -1,0 +1,254 @@
+import { act, fireEvent, screen, waitFor } from "@testing-library/react";
+import { http, HttpResponse } from "msw";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { momentOf } from "@/features/recordings/recordings-page";
+import { useRecordings } from "@/features/recordings/store";
+import { keyStep } from "@/features/recordings/timeline-canvas";
+import { isTyping } from "@/features/recordings/use-playback-keys";
+import { dayBounds, dayOf } from "@/lib/time";
+import { canvasCalls } from "./dom";
+import { FakeHls } from "./fake-hls";
+import { makeCamera } from "./fixtures";
+import { renderAt } from "./render";
+import { errorBody, server } from "./server";
+
+vi.mock("hls.js", async () => ({ default: (await import("./fake-hls")).FakeHls }));
+
+const day = "2026-11-19";
+const { start } = dayBounds(day);
+const hour = 3_600_000;
+
+async function open(path = `/recordings/front-door?day=${day}`) {
+  const result = renderAt(path);
+  const timeline = await screen.findByRole("slider", { name: "Timeline" });
+  await waitFor(() => expect(timeline).toHaveAttribute("data-ranges", "1"));
+  Object.defineProperty(timeline, "clientWidth", { value: 2400, configurable: true });
+  return { ...result, timeline };
+}
+
+/** A press and release at an hour of the day. */
+function clickAt(timeline: HTMLElement, hours: number) {
+  const at = { clientX: hours * 100, button: 0, pointerId: 1 };
+  fireEvent.pointerDown(timeline, at);
+  fireEvent.pointerUp(timeline, at);
+}
+
+describe("recordings page", () => {
+  beforeEach(() => {
+    vi.stubGlobal("MediaSource", { isTypeSupported: (mime: string) => mime.includes("avc1") });
+    FakeHls.all = [];
+  });
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("opens the first camera's day", async () => {
+    const { router } = renderAt("/recordings");
+    await waitFor(() => expect(router.state.location.pathname).toBe("/recordings/front-door"));
+    expect(await screen.findByText(/1 h recorded, 900 MB/)).toBeVisible();
+    expect(canvasCalls.some((call) => call.name === "fillRect")).toBe(true);
+  });
+
+  it("plays from where the timeline was clicked", async () => {
+    const { timeline } = await open();
+    clickAt(timeline, 1.5);
+    const hls = FakeHls.last();
+    expect(hls.url).toContain(`start=${start + hour}&end=${start + 2 * hour}`);
+    act(() => hls.parsed([{ start: 0, duration: 3600, programDateTime: start + hour }]));
+    expect(hls.position).toBe(1800);
+    act(() => hls.emit("buffered"));
+    expect(useRecordings.getState().phase).toBe("ready");
+    const video = screen.getByLabelText<HTMLVideoElement>(/Recording of/);
+    act(() => void video.dispatchEvent(new Event("seeked")));
+    expect(screen.getByTestId("playhead")).toHaveTextContent("01:30:00");
+    expect(timeline).toHaveAttribute("aria-valuetext", "01:30:00, recorded");
+    clickAt(timeline, 1.75);
+    expect(FakeHls.all).toHaveLength(1);
+    expect(video.currentTime).toBe(2700);
+  });
+
+  it("jumps over a gap to what follows, and says when nothing does", async () => {
+    const { timeline } = await open();
+    clickAt(timeline, 0.2);
+    act(() => FakeHls.last().parsed([{ start: 0, duration: 3600, programDateTime: start + hour }]));
+    expect(FakeHls.last().position).toBe(0);
+    clickAt(timeline, 12);
+    expect(await screen.findByText(/Nothing is recorded here/)).toBeVisible();
+  });
+
+  it("goes on with the next window, then tells the end", async () => {
+    const { timeline } = await open();
+    clickAt(timeline, 1.5);
+    act(() => FakeHls.last().parsed([{ start: 0, duration: 3600, programDateTime: start + hour }]));
+    const video = screen.getByLabelText<HTMLVideoElement>(/Recording of/);
+    act(() => void video.dispatchEvent(new Event("ended")));
+    expect(FakeHls.last().url).toContain(`start=${start + 2 * hour}&end=${start + 3 * hour}`);
+    act(() => FakeHls.last().emit("error", { details: "levelEmptyError", fatal: true }));
+    expect(FakeHls.last().url).toContain(`end=${start + 26 * hour}`);
+    act(() => FakeHls.last().emit("error", { details: "x", fatal: true, response: { code: 404 } }));
+    expect(await screen.findByText(/the end of what has been recorded/)).toBeVisible();
+  });
+
+  it("recovers twice, then offers to try again", async () => {
+    const { timeline, user } = await open();
+    clickAt(timeline, 1.5);
+    const fail = (type: string) =>
+      act(() => FakeHls.last().emit("error", { type, details: "x", fatal: true }));
+    fail("mediaError");
+    expect(FakeHls.last().recovered).toBe(1);
+    fail("networkError");
+    fail("networkError");
+    expect(await screen.findByText("The recording could not be read.")).toBeVisible();
+    const count = FakeHls.all.length;
+    await user.click(screen.getByRole("button", { name: "Try again" }));
+    expect(FakeHls.all.length).toBe(count + 1);
+  });
+
+  it("offers the download where there is no decoder", async () => {
+    const asked = vi.fn();
+    server.use(
+      http.get("*/api/v1/cameras", () => {
+        const main = {
+          codec: "h265",
+          codec_string: "hvc1",
+          width: 1,
+          height: 1,
+          fps: 1,
+          bitrate: 1,
+        };
+        return HttpResponse.json({ items: [makeCamera({ main })], next: null });
+      }),
+      http.get("*/api/v1/recordings", () => {
+        asked();
+        return HttpResponse.json({ items: [], next: null });
+      }),
+    );
+    const { timeline, user } = await open();
+    clickAt(timeline, 1.5);
+    expect(await screen.findByText(/This browser cannot play H\.265/)).toBeVisible();
+    const [button] = screen.getAllByRole("button", { name: "Download this segment" });
+    if (button) await user.click(button);
+    expect(await screen.findByText("Nothing is recorded at this moment.")).toBeVisible();
+    expect(asked).toHaveBeenCalled();
+  });
+
+  it("zooms by wheel and buttons, pans by dragging, pinches", async () => {
+    const { timeline, user } = await open();
+    fireEvent.wheel(timeline, { deltaY: -100, clientX: 1200 });
+    const zoomed = useRecordings.getState().view;
+    expect(zoomed && zoomed.end - zoomed.start).toBeLessThan(24 * hour);
+    fireEvent.wheel(timeline, { deltaX: 50, deltaY: 0, clientX: 1200 });
+    expect(useRecordings.getState().view?.start).toBeGreaterThan(zoomed?.start ?? Infinity);
+    fireEvent.pointerDown(timeline, { clientX: 500, button: 0, pointerId: 1 });
+    fireEvent.pointerMove(timeline, { clientX: 600, pointerId: 1 });
+    fireEvent.pointerUp(timeline, { clientX: 600, pointerId: 1 });
+    expect(FakeHls.all).toHaveLength(0);
+    const before = useRecordings.getState().view;
+    fireEvent.pointerDown(timeline, { clientX: 500, button: 0, pointerId: 1 });
+    fireEvent.pointerDown(timeline, { clientX: 700, button: 0, pointerId: 2 });
+    fireEvent.pointerMove(timeline, { clientX: 900, pointerId: 2 });
+    const after = useRecordings.getState().view;
+    expect((after?.end ?? 0) - (after?.start ?? 0)).toBeLessThan(
+      (before?.end ?? 0) - (before?.start ?? 0),
+    );
+    fireEvent.pointerCancel(timeline, { pointerId: 1 });
+    fireEvent.pointerMove(timeline, { clientX: 300, pointerId: 9, pointerType: "mouse" });
+    fireEvent.pointerLeave(timeline);
+    await user.click(screen.getByRole("button", { name: "Zoom in" }));
+    await user.click(screen.getByRole("button", { name: "Zoom out" }));
+  });
+
+  it("obeys the keyboard", async () => {
+    const { timeline } = await open();
+    fireEvent.keyDown(timeline, { key: "Home" });
+    act(() => FakeHls.last().parsed([{ start: 0, duration: 3600, programDateTime: start + hour }]));
+    const video = screen.getByLabelText<HTMLVideoElement>(/Recording of/);
+    act(() => void video.dispatchEvent(new Event("seeked")));
+    fireEvent.keyDown(timeline, { key: "ArrowRight" });
+    expect(video.currentTime).toBe(10);
+    fireEvent.keyDown(timeline, { key: "+" });
+    fireEvent.keyDown(timeline, { key: "-" });
+    fireEvent.keyDown(timeline, { key: "x" });
+    const pause = vi.spyOn(video, "pause");
+    const play = vi.spyOn(video, "play");
+    fireEvent.keyDown(document.body, { key: "." });
+    expect(video.currentTime).toBeCloseTo(10 + 1 / 15);
+    fireEvent.keyDown(document.body, { key: "," });
+    expect(video.currentTime).toBeCloseTo(10);
+    expect(pause).toHaveBeenCalled();
+    fireEvent.keyDown(document.body, { key: " " });
+    expect(play).toHaveBeenCalled();
+    expect(isTyping(document.createElement("input"))).toBe(true);
+  });
+
+  it("sets the speed and buffers accordingly", async () => {
+    const { timeline, user } = await open();
+    clickAt(timeline, 1.5);
+    await user.selectOptions(screen.getByLabelText("Speed"), "8");
+    const video = screen.getByLabelText<HTMLVideoElement>(/Recording of/);
+    expect(video.playbackRate).toBe(8);
+    expect(FakeHls.last().config.maxBufferLength).toBe(240);
+    act(() => useRecordings.getState().set({ speed: 1 }));
+  });
+
+  it("chooses a day by the calendar, with recorded days marked", async () => {
+    server.use(
+      http.get("*/api/v1/recordings/coverage", ({ request }) => {
+        const camera = new URL(request.url).searchParams.get("camera");
+        const days = [{ date: "2026-11-18", recorded_ms: 20 * hour, bytes: 1 }];
+        return HttpResponse.json({ items: [{ camera, days }] });
+      }),
+    );
+    const { user, router } = await open();
+    await user.click(screen.getByRole("button", { name: "Day before" }));
+    expect(router.state.location.search).toBe("?day=2026-11-18");
+    await user.click(screen.getByRole("button", { name: "Next day" }));
+    await user.click(screen.getByRole("button", { name: /19|Nov/ }));
+    await user.click(await screen.findByRole("button", { name: "2026-11-18, 20 h recorded" }));
+    expect(router.state.location.search).toBe("?day=2026-11-18");
+    await user.click(screen.getByRole("button", { name: /18|Nov/ }));
+    await user.click(await screen.findByRole("button", { name: "Month before" }));
+    expect(
+      await screen.findByRole("button", { name: "2026-10-01, nothing recorded" }),
+    ).toBeVisible();
+  });
+
+  it("turns to the day that playback has reached", async () => {
+    const { router } = await open();
+    act(() => useRecordings.getState().set({ playing: true, playhead: dayBounds(day).end + 5 }));
+    await waitFor(() => expect(router.state.location.search).toBe("?day=2026-11-20"));
+    act(() => useRecordings.getState().reset());
+  });
+
+  it("starts at the moment in the address", async () => {
+    await open(`/recordings/front-door?t=${start + 1.5 * hour}`);
+    await waitFor(() => expect(FakeHls.all.length).toBeGreaterThan(0));
+    expect(FakeHls.last().url).toContain(`start=${start + hour}`);
+  });
+
+  it("has words for no cameras, a wrong camera, and a failing timeline", async () => {
+    server.use(
+      http.get("*/api/v1/recordings/timeline", () =>
+        HttpResponse.json(errorBody("internal", "The index is being rebuilt."), { status: 500 }),
+      ),
+    );
+    renderAt("/recordings/front-door");
+    expect(await screen.findByText("The index is being rebuilt.")).toBeVisible();
+    renderAt("/recordings/gone");
+    expect(await screen.findByText("No such camera")).toBeVisible();
+    server.use(http.get("*/api/v1/cameras", () => HttpResponse.json({ items: [], next: null })));
+    renderAt("/recordings");
+    expect(await screen.findByText("Nothing to look back at yet")).toBeVisible();
+  });
+});
+
+describe("recordings, small parts", () => {
+  it("keys and moments", () => {
+    expect(keyStep("ArrowLeft", true)).toBe(-60);
+    expect(keyStep("PageUp", false)).toBe(600);
+    expect(keyStep("PageDown", false)).toBe(-600);
+    expect(keyStep("a", false)).toBeNull();
+    expect(momentOf("1700000000000")).toBe(1_700_000_000_000);
+    expect(momentOf("x")).toBeNull();
+    expect(momentOf(null)).toBeNull();
+    expect(dayOf(start)).toBe(day);
+  });
+});

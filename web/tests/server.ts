@@ -1,0 +1,43 @@
+import { http, HttpResponse } from "msw";
+import { setupServer } from "msw/node";
+import { makeCamera, makeInfo, makeWorker } from "./fixtures";
+
+const v1 = "*/api/v1";
+
+export const errorBody = (
+  code: string,
+  message: string,
+  fields: { field: string; message: string }[] = [],
+) => ({ error: { code, message, fields }, request_id: "r-1" });
+
+/** The server as most tests want it; a test replaces what it is about. */
+export const server = setupServer(
+  http.get(`${v1}/system/info`, () => HttpResponse.json(makeInfo())),
+  http.get(`${v1}/cameras`, () => HttpResponse.json({ items: [makeCamera()], next: null })),
+  http.get(`${v1}/cameras/front-door`, () => HttpResponse.json(makeCamera())),
+  http.get(`${v1}/cameras/:id/history`, () => HttpResponse.json({ items: [] })),
+  http.get(`${v1}/cameras/:id/snapshot`, () => HttpResponse.arrayBuffer(new ArrayBuffer(8))),
+  http.get(`${v1}/recordings/timeline`, ({ request }) => {
+    const url = new URL(request.url);
+    const [start, end] = [
+      Number(url.searchParams.get("start")),
+      Number(url.searchParams.get("end")),
+    ];
+    const ranges = [[start + 3_600_000, start + 7_200_000]];
+    const item = { camera: url.searchParams.get("camera"), ranges, segments: 360, bytes: 9e8 };
+    return HttpResponse.json({ start, end, items: [item] });
+  }),
+  http.get(`${v1}/recordings/coverage`, () => HttpResponse.json({ items: [] })),
+  http.get(`${v1}/system/logs`, () => HttpResponse.json({ items: [] })),
+  http.get("*/health", () =>
+    HttpResponse.json({ status: "ok", checks: { database: "ok", storage: { status: "ok" } } }),
+  ),
+  http.get("*/status", () =>
+    HttpResponse.json({
+      version: "0.1.0",
+      uptime_s: 1,
+      cameras: { total: 1, online: 1 },
+      workers: [makeWorker()],
+    }),
+  ),
+);
