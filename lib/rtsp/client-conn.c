@@ -179,6 +179,14 @@ void nvr_rtsp_reconnect(struct nvr_rtsp *client)
     connect_next(client, 0);
 }
 
+int nvr_rtsp_adopt(struct nvr_rtsp *client, int fd)
+{
+    client->state = NVR_RTSP_STATE_CONNECT;
+    client->deadline_ms = uv_now(client->loop) + client->timeout_ms;
+    nvr_rtsp_arm(client);
+    return nvr_rtsp_io_new(client, fd, UV_WRITABLE, on_poll, &client->tcp);
+}
+
 static void on_connected(struct nvr_rtsp *client)
 {
     socklen_t size = sizeof(int);

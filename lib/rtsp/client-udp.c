@@ -191,6 +191,8 @@ int nvr_rtsp_udp_open(struct nvr_rtsp *client, unsigned index)
     }
     if (!client->tcp || getsockname(client->tcp->fd, (struct sockaddr *)&local, &size) < 0)
         return -ENOTCONN;
+    if (local.ss_family != AF_INET && local.ss_family != AF_INET6)
+        return -EAFNOSUPPORT;
     r = bind_pair(&local, fds, &media->client_port);
     if (r < 0)
         return r;

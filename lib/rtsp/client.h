@@ -167,6 +167,8 @@ void nvr_rtsp_io_close(struct nvr_rtsp_io **io); /* NULL inside: no-op */
 /* client-conn.c */
 void nvr_rtsp_connect(struct nvr_rtsp *client);   /* DNS and connection to client->url */
 void nvr_rtsp_reconnect(struct nvr_rtsp *client); /* to the same address */
+/* For tests: a client just opened talks over this connected socket, which it takes. 0 or -errno. */
+NVR_CHECK int nvr_rtsp_adopt(struct nvr_rtsp *client, int fd);
 void nvr_rtsp_disconnect(struct nvr_rtsp *client);
 void nvr_rtsp_flush(struct nvr_rtsp *client); /* send client->out */
 /* DNS result comes too late; forget it. */
