@@ -50,7 +50,7 @@ describe("camera page", () => {
     const calls: string[] = [];
     server.use(
       http.post("*/api/v1/cameras/front-door/:command", ({ params }) => {
-        calls.push(String(params["command"]));
+        calls.push(String(params.command));
         return HttpResponse.json(makeCamera(), { status: 202 });
       }),
       http.patch("*/api/v1/cameras/front-door", async ({ request }) => {

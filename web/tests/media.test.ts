@@ -5,7 +5,7 @@ import { readBoxes, readFragmentTime, readTracks } from "@/lib/media/mp4";
 import { canPlayCodec, canPlayMime } from "@/lib/media/mse";
 import { mediaToWall, wallToMedia } from "@/lib/media/playlist-clock";
 import { RateMeter } from "@/lib/media/rate-meter";
-import { box, buffer, fragment, init } from "./mp4-build";
+import { ascii, box, buffer, fragment, init } from "./mp4-build";
 
 describe("mp4", () => {
   const tracks = readTracks(init());
@@ -33,25 +33,7 @@ describe("mp4", () => {
   });
 
   it("knows long boxes, boxes to the end, and broken lengths", () => {
-    const long = [
-      0,
-      0,
-      0,
-      1,
-      ...[..."free"].map((c) => c.charCodeAt(0)),
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      20,
-      1,
-      2,
-      3,
-      4,
-    ];
+    const long = [0, 0, 0, 1, ...ascii("free"), 0, 0, 0, 0, 0, 0, 0, 20, 1, 2, 3, 4];
     expect(readBoxes(new DataView(Uint8Array.from(long).buffer))).toEqual([
       { type: "free", start: 16, end: 20 },
     ]);

@@ -7,7 +7,8 @@ export function box(type: string, ...parts: (number[] | Uint8Array)[]): Uint8Arr
 
 export const u32 = (n: number) => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
 export const u64 = (n: number) => [...u32(Math.floor(n / 2 ** 32)), ...u32(n % 2 ** 32)];
-const ascii = (text: string) => [...text].map((c) => c.charCodeAt(0));
+export const ascii = (text: string) =>
+  Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
 const zeros = (count: number) => new Array<number>(count).fill(0);
 
 export function trak(id: number, timescale: number, handler: string): Uint8Array {
