@@ -1,0 +1,153 @@
+/* A GET to the running server. HTTP/1.0: one answer, then the end of the connection. */
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/url.h"
+#include "src/cli/cli.h"
+
+#define SERVER_DEFAULT "http://127.0.0.1:5000"
+#define ANSWER_MAX (64 * 1024 * 1024)
+#define TIMEOUT_S 15
+
+static int connect_to(const struct nvr_url *url)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    const struct timeval timeout = {.tv_sec = TIMEOUT_S};
+    struct addrinfo *list = NULL;
+    char port[16];
+    int fd = -1;
+    int r = -ECONNREFUSED;
+
+    (void)snprintf(port, sizeof(port), "%d", url->port > 0 ? url->port : 80);
+    if (getaddrinfo(url->host, port, &hints, &list) != 0)
+        return -EHOSTUNREACH;
+    for (const struct addrinfo *at = list; at && fd < 0; at = at->ai_next) {
+        fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+            continue;
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+        if (connect(fd, at->ai_addr, at->ai_addrlen) < 0) {
+            r = -errno;
+            (void)close(fd);
+            fd = -1;
+        }
+    }
+    freeaddrinfo(list);
+    return fd >= 0 ? fd : r;
+}
+
+static int exchange(int fd, const struct nvr_url *url, const char *path, struct nvr_buf *answer)
+{
+    char head[4096];
+    int n = nvr_fmt(head, sizeof(head),
+                    "GET %s HTTP/1.0\r\nHost: %s:%d\r\nAccept: application/json\r\n"
+                    "Connection: close\r\n\r\n",
+                    path, url->host, url->port);
+
+    if (n < 0)
+        return n;
+    if (send(fd, head, (size_t)n, MSG_NOSIGNAL) != n)
+        return -EPIPE;
+    for (;;) {
+        uint8_t *room = nvr_buf_reserve(answer, 65536);
+
+        if (!room)
+            return nvr_buf_status(answer);
+        const ssize_t got = recv(fd, room, 65536, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return errno == EAGAIN ? -ETIMEDOUT : -errno;
+        if (got == 0)
+            return 0;
+        answer->len += (size_t)got;
+    }
+}
+
+/* The body as JSON; *ret_status is the HTTP status. */
+static int parse_answer(struct nvr_buf *answer, int *ret_status, json_t **ret_body)
+{
+    const char *text = nvr_buf_cstr(answer);
+    const char *body = text ? strstr(text, "\r\n\r\n") : NULL;
+    uint64_t status = 0;
+
+    if (!body || strncmp(text, "HTTP/1.", 7) != 0 ||
+        nvr_str_to_u64((struct nvr_str){text + 9, 3}, 999, &status) < 0)
+        return -EPROTO;
+    *ret_status = (int)status;
+    body += 4;
+    return nvr_json_parse(body, answer->len - (size_t)(body - text), ret_body, NULL, 0);
+}
+
+json_t *cli_get(const struct cli_options *options, const char *path)
+{
+    const char *server = options->server ? options->server : getenv("NVR_URL");
+    struct nvr_url url;
+    struct nvr_buf answer;
+    json_t *body = NULL;
+    int status = 0;
+    int r;
+
+    if (!server || !server[0])
+        server = SERVER_DEFAULT;
+    r = nvr_url_parse(server, &url);
+    if (r < 0 || strcmp(url.scheme, "http") != 0) {
+        (void)fprintf(stderr, "nvr: '%s' is not an http:// address\n", server);
+        return NULL;
+    }
+    NVR_AUTO_FD int fd = connect_to(&url);
+
+    if (fd < 0) {
+        (void)fprintf(stderr, "nvr: %s: %s. Is Heron running there?\n", server, strerror(-fd));
+        return NULL;
+    }
+    nvr_buf_init(&answer, ANSWER_MAX);
+    r = exchange(fd, &url, path, &answer);
+    if (r == 0)
+        r = parse_answer(&answer, &status, &body);
+    nvr_buf_done(&answer);
+    if (r < 0) {
+        (void)fprintf(stderr, "nvr: %s: %s\n", server, strerror(-r));
+        return NULL;
+    }
+    if (status < 200 || status > 299) {
+        const char *message = "the request was refused";
+
+        (void)nvr_json_get_str(json_object_get(body, "error"), "message", &message);
+        (void)fprintf(stderr, "nvr: %s (%d)\n", message, status);
+        json_decref(body);
+        return NULL;
+    }
+    return body;
+}
+
+int cli_print_json(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    const int r = text ? printf("%s\n", text) : -1;
+
+    free(text);
+    return r < 0 ? CLI_FAILED : CLI_DONE;
+}
+
+void cli_format_bytes(double bytes, char *dst, size_t size)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    size_t unit = 0;
+
+    while (bytes >= 1000 && unit + 1 < NVR_ARRAY_SIZE(units)) {
+        bytes /= 1000;
+        unit++;
+    }
+    (void)snprintf(dst, size, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+}

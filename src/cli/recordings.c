@@ -1,0 +1,132 @@
+/* nvr recordings list|reindex */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/id.h"
+#include "lib/base/log.h"
+#include "src/cli/cli.h"
+#include "src/supervisor/supervisor.h"
+
+NVR_LOG_TOPIC("reindex");
+
+static void print_recording(const json_t *item)
+{
+    const char *id = "";
+    const char *camera = "";
+    const char *codec = "";
+    int64_t start = 0;
+    int64_t duration = 0;
+    int64_t size = 0;
+    char when[NVR_RFC3339_SIZE];
+    char bytes[24];
+
+    (void)nvr_json_get_str(item, "id", &id);
+    (void)nvr_json_get_str(item, "camera", &camera);
+    (void)nvr_json_get_str(item, "codec", &codec);
+    (void)nvr_json_get_int(item, "start", 0, INT64_MAX, &start);
+    (void)nvr_json_get_int(item, "duration_ms", 0, INT64_MAX, &duration);
+    (void)nvr_json_get_int(item, "size", 0, INT64_MAX, &size);
+    nvr_rfc3339_format(start, when);
+    cli_format_bytes((double)size, bytes, sizeof(bytes));
+    (void)printf("%-36s %-16s %s %8.1f s %10s %s\n", id, camera, when, (double)duration / 1000,
+                 bytes, codec);
+}
+
+static int list(const struct cli_options *options)
+{
+    char path[160] = "/api/v1/recordings?limit=100";
+    const json_t *item;
+    size_t i;
+
+    if (options->args_count == 2) {
+        if (!nvr_slug_is_valid(options->args[1]))
+            return cli_usage_error("'%s' is not a camera id", options->args[1]);
+        (void)snprintf(path, sizeof(path), "/api/v1/recordings?limit=100&camera=%s",
+                       options->args[1]);
+    }
+    NVR_AUTO_JSON body = cli_get(options, path);
+
+    if (!body)
+        return CLI_FAILED;
+    if (options->json)
+        return cli_print_json(body);
+    json_array_foreach(json_object_get(body, "items"), i, item) print_recording(item);
+    return CLI_DONE;
+}
+
+struct reindex {
+    struct nvr_supervisor *supervisor;
+    struct nvr_reindex_result result;
+};
+
+static void on_stopped(void *arg)
+{
+    (void)arg;
+}
+
+static void on_done(const struct nvr_reindex_result *result, void *arg)
+{
+    struct reindex *reindex = arg;
+
+    reindex->result = *result;
+    nvr_supervisor_stop(reindex->supervisor, on_stopped, reindex);
+}
+
+static int reindex(const struct cli_options *options)
+{
+    struct reindex task = {0};
+    struct cli_paths paths;
+    uv_loop_t loop;
+    int r;
+
+    if (cli_find_paths(options, &paths) < 0 || uv_loop_init(&loop) < 0)
+        return CLI_FAILED;
+    const struct nvr_supervisor_options start = {
+        .loop = &loop,
+        .config_path = paths.config,
+        .data_dir = paths.data,
+        .camera_program = paths.camera_program,
+        .maintenance = true,
+    };
+
+    nvr_log_set_level(NVR_LOG_WARN);
+    r = nvr_supervisor_start(&start, &task.supervisor);
+    if (r == -EEXIST)
+        (void)fprintf(stderr, "nvr: stop Heron first; it also compares at every start\n");
+    if (r == 0)
+        nvr_supervisor_reindex(task.supervisor, on_done, &task);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    nvr_supervisor_free(task.supervisor);
+    (void)uv_loop_close(&loop);
+    if (r < 0)
+        return CLI_FAILED;
+    if (options->json) {
+        NVR_AUTO_JSON json =
+            json_pack("{s:i, s:i, s:i, s:i, s:i}", "indexed", (int)task.result.indexed, "repaired",
+                      (int)task.result.repaired, "damaged", (int)task.result.damaged, "failed",
+                      (int)task.result.failed, "dropped", (int)task.result.dropped);
+
+        (void)cli_print_json(json);
+    } else {
+        (void)printf("%u recordings indexed, %u of them repaired; %u damaged, %u not readable, "
+                     "%u rows dropped\n",
+                     task.result.indexed, task.result.repaired, task.result.damaged,
+                     task.result.failed, task.result.dropped);
+    }
+    return task.result.failed ? CLI_FAILED : CLI_DONE;
+}
+
+int cmd_recordings(const struct cli_options *options)
+{
+    const char *verb = options->args_count ? options->args[0] : "";
+
+    if (strcmp(verb, "list") == 0 && options->args_count <= 2)
+        return list(options);
+    if (strcmp(verb, "reindex") == 0 && options->args_count == 1)
+        return reindex(options);
+    return cli_usage_error("nvr recordings list [CAMERA] | reindex");
+}
