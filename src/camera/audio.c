@@ -139,6 +139,8 @@ int nvr_audio_new(const struct nvr_source_tracks *tracks, nvr_audio_on_unit on_u
     a->arg = arg;
     a->format.rate = tracks->audio_rate;
     a->format.channels = NVR_MIN(NVR_MAX(tracks->audio_channels, 1u), 2u);
+    if (a->codec == NVR_CODEC_OPUS) /* RTP always says two (RFC 7587); a microphone is one */
+        a->format.channels = 1;
     r = a->codec == NVR_CODEC_AAC                ? open_passthrough(a, tracks)
         : codec_id(a->codec) == AV_CODEC_ID_NONE ? -ENOTSUP
                                                  : open_transcoder(a);

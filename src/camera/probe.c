@@ -31,6 +31,7 @@ struct probe {
     uv_timer_t deadline, soon;
     int64_t begin_ms;
     bool libav, flipped;
+    struct nvr_trouble own_trouble; /* what our client said before libavformat tried */
 
     bool have_tracks;
     struct nvr_source_tracks tracks; /* its pointers are not valid later */
@@ -275,9 +276,10 @@ static void on_end(const struct nvr_trouble *trouble, void *arg)
         connect_now(p);
     } else if (nvr_source_is_rtsp(&p->address) && why.code == NVR_TROUBLE_PROTOCOL && !p->libav) {
         p->libav = true;
+        p->own_trouble = why;
         connect_now(p);
     } else {
-        answer_trouble(p, &why);
+        answer_trouble(p, p->libav && why.code == NVR_TROUBLE_PROTOCOL ? &p->own_trouble : &why);
     }
 }
 

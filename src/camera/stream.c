@@ -25,6 +25,8 @@ struct nvr_stream {
     size_t url_index;
     bool libav[NVR_CAMERA_URLS_MAX];   /* our client did not understand this server */
     bool flipped[NVR_CAMERA_URLS_MAX]; /* it wants the other transport */
+    bool proven[NVR_CAMERA_URLS_MAX];  /* pictures came from it by our client */
+    struct nvr_trouble own_trouble;    /* what our client said before libavformat tried */
     struct nvr_backoff backoff;
     enum nvr_stream_status status;
     struct nvr_trouble trouble;
@@ -94,6 +96,8 @@ static void on_fragment(const struct nvr_ring_entry *entry, void *arg)
         s->connected_since_ms = entry->arrival_us / 1000;
         nvr_backoff_reset(&s->backoff);
         s->next_try_ms = 0;
+        if (!s->libav[s->url_index])
+            s->proven[s->url_index] = true;
         log_info("%s: online%s", s->options.name, uses_libav(s) ? " (by libavformat)" : "");
         set_status(s, NVR_STREAM_ONLINE, NULL);
     }
@@ -210,8 +214,7 @@ static void drop_connection(struct nvr_stream *s)
 }
 
 /* Something else to try with this address, at once? */
-static bool try_differently(struct nvr_stream *s, const struct nvr_trouble *trouble,
-                            bool was_online)
+static bool try_differently(struct nvr_stream *s, struct nvr_trouble *trouble, bool was_online)
 {
     const size_t i = s->url_index;
 
@@ -225,12 +228,19 @@ static bool try_differently(struct nvr_stream *s, const struct nvr_trouble *trou
     if (s->libav[i]) { /* libavformat does not manage either: begin with ours next time */
         s->libav[i] = false;
         s->flipped[i] = false;
+        if (trouble->code == NVR_TROUBLE_PROTOCOL) /* ours says it better */
+            *trouble = s->own_trouble;
         return false;
     }
     if (trouble->code != NVR_TROUBLE_PROTOCOL)
         return false;
+    if (s->proven[i]) { /* it is the camera that is not itself: restarting, say */
+        trouble->code = NVR_TROUBLE_ENDED;
+        return false;
+    }
     log_info("%s: our RTSP client does not understand this server (%s); trying libavformat",
              s->options.name, trouble->text);
+    s->own_trouble = *trouble;
     s->libav[i] = true;
     return true;
 }
@@ -239,7 +249,7 @@ static bool try_differently(struct nvr_stream *s, const struct nvr_trouble *trou
 static void end_connection(struct nvr_stream *s, const struct nvr_trouble *trouble)
 {
     const bool was_online = s->connected_since_ms != 0;
-    const struct nvr_trouble why = *trouble; /* may live in the source */
+    struct nvr_trouble why = *trouble; /* may live in the source */
     int pause;
 
     drop_connection(s);
