@@ -335,6 +335,219 @@ static void readers_cannot_write(void **state)
     nvr_ring_free(ring);
 }
 
+/* The memory of a real ring, to be changed and given to a reader. */
+struct forgery {
+    uint8_t *bytes;
+    size_t size;
+    struct ring_header *header;
+    struct ring_slot *slots;
+};
+
+static void forge(struct forgery *forgery)
+{
+    struct nvr_ring *ring = new_ring(SIZE);
+    const struct ring_map *map = ring_get_map(ring);
+    struct nvr_ring_init init = {.size = 10, .codecs = "avc1"};
+    uint32_t epoch;
+
+    assert_int_equal(nvr_ring_begin_epoch(ring, &init, &epoch), 0);
+    for (uint32_t i = 1; i <= 30; i++)
+        publish(ring, i, 1000, i % 10 == 0 ? NVR_RING_KEY : 0);
+    forgery->size = map->header_size + map->data_size;
+    forgery->bytes = malloc(forgery->size);
+    assert_non_null(forgery->bytes);
+    assert_int_equal(pread(nvr_ring_get_fd(ring), forgery->bytes, forgery->size, 0), forgery->size);
+    forgery->header = (struct ring_header *)forgery->bytes;
+    forgery->slots = (struct ring_slot *)(forgery->bytes + sizeof(*forgery->header));
+    nvr_ring_free(ring);
+}
+
+static int forged_fd(const struct forgery *forgery, size_t size, int seals)
+{
+    const int fd = memfd_create("forged", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, forgery->bytes, size), size);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+    return fd;
+}
+
+static int open_forged(const struct forgery *forgery, struct nvr_ring_reader **ret_reader)
+{
+    return nvr_ring_reader_open_take(forged_fd(forgery, forgery->size, RING_SEALS), ret_reader);
+}
+
+static void only_sealed_rings_are_opened(void **state)
+{
+    struct nvr_ring_reader *reader = NULL;
+    struct forgery forgery;
+    int fds[2];
+
+    (void)state;
+    forge(&forgery);
+    assert_int_equal(open_forged(&forgery, &reader), 0);
+    nvr_ring_reader_free(reader);
+    const int unsealed[] = {0, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW,
+                            F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL,
+                            F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_SEAL};
+
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(unsealed); i++)
+        assert_int_equal(
+            nvr_ring_reader_open_take(forged_fd(&forgery, forgery.size, unsealed[i]), &reader),
+            -EPROTO);
+    const size_t sizes[] = {0, 8, sizeof(struct ring_header), forgery.size - 1};
+
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(sizes); i++)
+        assert_int_equal(
+            nvr_ring_reader_open_take(forged_fd(&forgery, sizes[i], RING_SEALS), &reader), -EPROTO);
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(nvr_ring_reader_open_take(fds[0], &reader), -EPROTO);
+    assert_int_equal(fcntl(fds[0], F_GETFD), -1); /* taken all the same */
+    (void)close(fds[1]);
+    assert_int_equal(nvr_ring_reader_open_take(-1, &reader), -EPROTO);
+    free(forgery.bytes);
+}
+
+static void headers_are_checked(void **state)
+{
+    struct nvr_ring_reader *reader = NULL;
+    struct forgery forgery;
+
+    (void)state;
+    forge(&forgery);
+    const struct ring_header good = *forgery.header;
+#define BAD(field, value)                                                                          \
+    do {                                                                                           \
+        forgery.header->field = (value);                                                           \
+        assert_int_equal(open_forged(&forgery, &reader), -EPROTO);                                 \
+        forgery.header->field = good.field;                                                        \
+    } while (0)
+    BAD(magic, 0);
+    BAD(version, RING_VERSION + 1);
+    BAD(slot_size, 128);
+    BAD(slots_count, 0);
+    BAD(slots_count, RING_SLOTS_MIN / 2);
+    BAD(slots_count, RING_SLOTS_MIN + 1);
+    BAD(slots_count, RING_SLOTS_MIN * 2);
+    BAD(slots_count, UINT32_MAX);
+    BAD(data_size, 0);
+    BAD(data_size, good.data_size - 1);
+    BAD(data_size, good.data_size + 4096);
+    BAD(data_size, UINT64_MAX);
+    BAD(data_size, UINT64_MAX - good.header_size + 1);
+    BAD(header_size, 0);
+    BAD(header_size, good.header_size + 4096);
+    BAD(header_size, UINT64_MAX);
+#undef BAD
+    assert_int_equal(open_forged(&forgery, &reader), 0);
+    nvr_ring_reader_free(reader);
+    free(forgery.bytes);
+}
+
+/* What peek, borrow and next say about entry 30 after a change. */
+static void assert_entry(const struct forgery *forgery, int want)
+{
+    struct nvr_ring_reader *reader;
+    struct nvr_ring_entry entry;
+    const uint8_t *data;
+    struct nvr_buf buf;
+
+    nvr_buf_init(&buf, SIZE);
+    assert_int_equal(open_forged(forgery, &reader), 0);
+    if (want == 1) {
+        assert_int_equal(nvr_ring_reader_seek_key(reader), 0);
+        assert_int_equal(nvr_ring_reader_next(reader, &entry, &buf), 1);
+    } else {
+        assert_int_equal(nvr_ring_reader_seek_key(reader), want);
+        if (want == -EPROTO)
+            assert_int_equal(nvr_ring_reader_seek_time(reader, 0), want);
+    }
+    (void)!nvr_ring_reader_peek(reader, &entry);
+    (void)!nvr_ring_reader_next_borrow(reader, &entry, &data);
+    (void)!nvr_ring_reader_next(reader, &entry, &buf);
+    nvr_buf_done(&buf);
+    nvr_ring_reader_free(reader);
+}
+
+static void entries_are_checked(void **state)
+{
+    struct forgery forgery;
+
+    (void)state;
+    forge(&forgery);
+    const struct ring_slot good = forgery.slots[30];
+    const struct ring_header *header = forgery.header;
+    const uint64_t reserve = header->reserve;
+
+    assert_entry(&forgery, 1);
+#define WITH(field, value, want)                                                                   \
+    do {                                                                                           \
+        forgery.slots[30].field = (value);                                                         \
+        assert_entry(&forgery, want);                                                              \
+        forgery.slots[30].field = good.field;                                                      \
+    } while (0)
+    WITH(size, 0, -EPROTO);
+    WITH(size, SIZE / 2 + 1, -EPROTO);
+    WITH(size, UINT32_MAX, -EPROTO);
+    WITH(size, 1001, -EPROTO); /* beyond what was written */
+    WITH(position, UINT64_MAX, -EPROTO);
+    WITH(position, UINT64_MAX - 1000, -EPROTO);
+    WITH(position, 29001, -EPROTO);
+    WITH(sequence, 29, -EPROTO);
+    WITH(sequence, 0, -ENOENT);
+    WITH(sequence, 30 + RING_SLOTS_MIN, -ENOENT);
+    WITH(dts_us, -1, -EPROTO);
+    WITH(dts_us, INT64_MAX, -EPROTO);
+    WITH(duration_us, INT64_MIN, -EPROTO);
+    WITH(publish_us, INT64_MIN, -EPROTO);
+    WITH(arrival_us, INT64_MAX, -EPROTO);
+    WITH(flags, 0, -EPROTO);
+    WITH(key_back, 0, 1);
+    WITH(key_back, UINT32_MAX, 1);
+    WITH(key_back, 1, 1);
+#undef WITH
+    forgery.header->reserve = 0;
+    assert_entry(&forgery, -EPROTO);
+    forgery.header->reserve = UINT64_MAX;
+    assert_entry(&forgery, -ENOENT);
+    forgery.header->reserve = reserve;
+    forgery.header->key_head = UINT64_MAX;
+    assert_entry(&forgery, -EPROTO);
+    forgery.header->key_head = 29;
+    assert_entry(&forgery, -EPROTO);
+    forgery.header->key_head = 30;
+    forgery.header->head = UINT64_MAX;
+    assert_entry(&forgery, -ENOENT);
+    forgery.header->head = 0;
+    assert_entry(&forgery, -EPROTO);
+    free(forgery.bytes);
+}
+
+static void forged_inits_are_refused(void **state)
+{
+    struct nvr_ring_init *init = calloc(1, sizeof(*init));
+    struct nvr_ring_reader *reader;
+    struct forgery forgery;
+
+    (void)state;
+    assert_non_null(init);
+    forge(&forgery);
+    struct ring_init_slot *slot = &forgery.header->inits[1];
+
+    slot->init.size = NVR_RING_INIT_MAX + 1;
+    assert_int_equal(open_forged(&forgery, &reader), 0);
+    assert_int_equal(nvr_ring_reader_get_init(reader, 1, init), -EPROTO);
+    nvr_ring_reader_free(reader);
+    slot->init.size = 10;
+    memset(slot->init.codecs, 'x', sizeof(slot->init.codecs));
+    assert_int_equal(open_forged(&forgery, &reader), 0);
+    assert_int_equal(nvr_ring_reader_get_init(reader, 1, init), -EPROTO);
+    assert_int_equal(nvr_ring_reader_get_init(reader, 5, init), -ENOENT);
+    nvr_ring_reader_free(reader);
+    free(forgery.bytes);
+    free(init);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +560,10 @@ int main(void)
         cmocka_unit_test(inits_are_kept_by_epoch),
         cmocka_unit_test(watchers_are_written_after_each_commit),
         cmocka_unit_test(readers_cannot_write),
+        cmocka_unit_test(only_sealed_rings_are_opened),
+        cmocka_unit_test(headers_are_checked),
+        cmocka_unit_test(entries_are_checked),
+        cmocka_unit_test(forged_inits_are_refused),
     };
 
     return cmocka_run_group_tests_name("ring", tests, NULL, NULL);
