@@ -73,6 +73,7 @@ static void restart(struct nvr_rtp_receiver *receiver, const struct nvr_rtp_pack
     receiver->reported_expected = receiver->reported_received = 0;
     receiver->last_transit = 0;
     if (other_source) {
+        receiver->lost_before_next = receiver->has_source; /* what it refers to is not here */
         receiver->ssrc = packet->ssrc;
         receiver->has_sr = false;
         receiver->discontinuity = true;
