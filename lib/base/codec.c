@@ -4,7 +4,7 @@
 
 #include "lib/base/macros.h"
 
-static const char *const NAMES[] = {
+static const char *const codec_names[] = {
     [NVR_CODEC_NONE] = "none",   [NVR_CODEC_H264] = "h264", [NVR_CODEC_H265] = "h265",
     [NVR_CODEC_MJPEG] = "mjpeg", [NVR_CODEC_AV1] = "av1",   [NVR_CODEC_AAC] = "aac",
     [NVR_CODEC_PCMU] = "pcmu",   [NVR_CODEC_PCMA] = "pcma", [NVR_CODEC_OPUS] = "opus",
@@ -13,7 +13,7 @@ static const char *const NAMES[] = {
 
 const char *nvr_codec_name(enum nvr_codec codec)
 {
-    return (size_t)codec < NVR_ARRAY_SIZE(NAMES) ? NAMES[codec] : "other";
+    return (size_t)codec < NVR_ARRAY_SIZE(codec_names) ? codec_names[codec] : "other";
 }
 
 bool nvr_codec_is_video(enum nvr_codec codec)

@@ -193,11 +193,11 @@ int nvr_rtsp_challenge_parse(struct nvr_str value, enum nvr_rtsp_auth type,
 
 static void to_hex(const uint8_t *digest, size_t size, char dst[HEX_MAX])
 {
-    static const char DIGITS[] = "0123456789abcdef";
+    static const char digits[] = "0123456789abcdef";
 
     for (size_t i = 0; i < size; i++) {
-        dst[2 * i] = DIGITS[digest[i] >> 4];
-        dst[2 * i + 1] = DIGITS[digest[i] & 15];
+        dst[2 * i] = digits[digest[i] >> 4];
+        dst[2 * i + 1] = digits[digest[i] & 15];
     }
     dst[2 * size] = '\0';
 }

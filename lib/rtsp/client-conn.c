@@ -11,8 +11,8 @@
 
 NVR_LOG_TOPIC("rtsp");
 
-#define READS_PER_WAKEUP 4       /* then the loop gets a turn */
-#define GARBAGE_MAX (256 * 1024) /* bytes that are neither RTSP nor media, in a row */
+#define READS_PER_WAKEUP 4               /* then the loop gets a turn */
+#define GARBAGE_MAX ((size_t)256 * 1024) /* bytes that are neither RTSP nor media, in a row */
 
 struct nvr_rtsp_resolve {
     uv_getaddrinfo_t request;
@@ -73,7 +73,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 
 static void resolve_name(struct nvr_rtsp *client)
 {
-    static const struct addrinfo HINTS = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    static const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct nvr_rtsp_resolve *resolve = calloc(1, sizeof(*resolve));
     int r = -ENOMEM;
 
@@ -81,7 +81,7 @@ static void resolve_name(struct nvr_rtsp *client)
         resolve->client = client;
         resolve->request.data = resolve;
         r = uv_getaddrinfo(client->loop, &resolve->request, on_resolved, client->url.host, NULL,
-                           &HINTS);
+                           &hints);
     }
     if (r < 0) {
         free(resolve);

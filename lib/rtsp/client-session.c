@@ -17,7 +17,7 @@ NVR_LOG_TOPIC("rtsp");
 #define REQUEST_MAX 8192u
 #define PHRASE_MAX 64u /* of a server's reason phrase in our messages */
 
-static const char *const METHODS[] = {
+static const char *const method_names[] = {
     [NVR_RTSP_OPTIONS] = "OPTIONS",
     [NVR_RTSP_DESCRIBE] = "DESCRIBE",
     [NVR_RTSP_SETUP] = "SETUP",
@@ -28,7 +28,7 @@ static const char *const METHODS[] = {
 
 const char *nvr_rtsp_method_name(enum nvr_rtsp_method method)
 {
-    return METHODS[method];
+    return method_names[method];
 }
 
 static void fail(struct nvr_rtsp *client, int error, const char *code, int status, const char *text)
@@ -56,7 +56,7 @@ static int build(struct nvr_rtsp *client, struct nvr_buf *buf)
     int r;
 
     (void)nvr_buf_printf(buf, "%s %s RTSP/1.0\r\nCSeq: %u\r\nUser-Agent: Heron/%s\r\n",
-                         METHODS[request->method], request->uri, (unsigned)request->cseq,
+                         method_names[request->method], request->uri, (unsigned)request->cseq,
                          NVR_VERSION);
     if (client->session[0])
         (void)nvr_buf_printf(buf, "Session: %s\r\n", client->session);
@@ -64,7 +64,7 @@ static int build(struct nvr_rtsp *client, struct nvr_buf *buf)
         const struct nvr_rtsp_credentials credentials = {
             .username = client->username,
             .password = client->password,
-            .method = METHODS[request->method],
+            .method = method_names[request->method],
             .uri = request->uri,
             .cnonce = client->cnonce,
             .count = ++client->nonce_count,
@@ -284,10 +284,8 @@ static void fail_codec(struct nvr_rtsp *client, const struct nvr_sdp *sdp)
         if (nvr_str_copy(name, sizeof(name), sdp->media[i].formats[0].encoding) == 0 && name[0])
             break;
     }
-    for (char *c = name; *c; c++) {
-        if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f)
-            *c = '?';
-    }
+    if (!nvr_rtsp_is_word(name))
+        name[0] = '\0';
     nvr_rtsp_fail(client, &(struct nvr_rtsp_fault){-ENOTSUP, "unsupported", 0, false},
                   "The camera sends video in a format Heron's RTSP client does not read (%s)",
                   name[0] ? name : "unnamed");
@@ -332,15 +330,21 @@ static void on_description(struct nvr_rtsp *client, const struct nvr_rtsp_messag
 static void copy_phrase(char dst[PHRASE_MAX], struct nvr_str phrase)
 {
     phrase.n = NVR_MIN(phrase.n, PHRASE_MAX - 1u);
-    for (size_t i = 0; i < phrase.n; i++)
-        dst[i] = phrase.p[i] >= 0x20 && phrase.p[i] < 0x7f ? phrase.p[i] : '?';
+    for (size_t i = 0; i < phrase.n; i++) {
+        const char c = phrase.p[i];
+
+        if (c >= 0x20 && c < 0x7f)
+            dst[i] = c;
+        else
+            dst[i] = '?';
+    }
     dst[phrase.n] = '\0';
 }
 
 static void fail_status(struct nvr_rtsp *client, const struct nvr_rtsp_message *message)
 {
     const int status = message->status;
-    const char *method = METHODS[client->request.method];
+    const char *method = method_names[client->request.method];
     char phrase[PHRASE_MAX];
 
     copy_phrase(phrase, message->reason);

@@ -152,7 +152,7 @@ static int bind_pair(const struct sockaddr_storage *local, int fds[2], uint16_t 
     int r = -EADDRINUSE;
 
     for (unsigned i = 0; i < PAIR_TRIES; i++) {
-        uint16_t port, next;
+        uint16_t port = 0, next = 0;
         NVR_AUTO_FD int first = bind_port(local, 0, &port);
 
         if (first < 0)

@@ -23,10 +23,10 @@
 #include "lib/rtsp/rtsp.h"
 #include "lib/rtsp/sdp.h"
 
-#define NVR_RTSP_URI_MAX 2048         /* control URLs */
-#define NVR_RTSP_IN_SIZE (128 * 1024) /* holds any message and any interleaved frame */
-#define NVR_RTSP_OUT_MAX 65536        /* what the server does not read */
-#define NVR_RTSP_ADDRESSES_MAX 4      /* of one name */
+#define NVR_RTSP_URI_MAX 2048                 /* control URLs */
+#define NVR_RTSP_IN_SIZE ((size_t)128 * 1024) /* holds any message and any interleaved frame */
+#define NVR_RTSP_OUT_MAX 65536                /* what the server does not read */
+#define NVR_RTSP_ADDRESSES_MAX 4              /* of one name */
 #define NVR_RTSP_SESSION_MAX 256
 #define NVR_RTSP_TEXT_MAX 320
 
@@ -90,8 +90,8 @@ struct nvr_rtsp {
     uint32_t timeout_ms;
     bool want_audio;
 
-    enum nvr_rtsp_state state;
     uint64_t deadline_ms; /* loop time; of DNS + connect, or of the reply */
+    enum nvr_rtsp_state state;
     char text[NVR_RTSP_TEXT_MAX];
 
     /* where */
@@ -107,23 +107,23 @@ struct nvr_rtsp {
 
     /* connection */
     struct nvr_rtsp_io *tcp;
-    bool writing;
     uint8_t *in;
     size_t in_len;
     size_t garbage;
     struct nvr_buf out;
+    bool writing;     /* waits for room in the socket's buffer */
     bool got_reply;   /* the server has spoken RTSP on this connection */
     bool reconnected; /* once after 401, for servers that hang up then */
 
     /* session */
     struct nvr_rtsp_request request;
     uint32_t cseq;
-    bool has_challenge, authenticated;
     struct nvr_rtsp_challenge challenge;
     uint32_t nonce_count;
     char cnonce[17];
     char session[NVR_RTSP_SESSION_MAX];
     uint32_t session_timeout_s;
+    bool has_challenge, authenticated;
     bool can_get_parameter;
     bool per_track; /* PLAY track by track: the server refused the aggregate */
     bool no_range;
@@ -157,7 +157,7 @@ void nvr_rtsp_fail(struct nvr_rtsp *client, const struct nvr_rtsp_fault *fault, 
                    ...) NVR_PRINTF(3, 4);
 void nvr_rtsp_arm(struct nvr_rtsp *client); /* timer to the next deadline */
 void nvr_rtsp_announce(struct nvr_rtsp *client);
-void nvr_rtsp_on_media(struct nvr_rtsp *client, unsigned media, bool rtcp, const uint8_t *data,
+void nvr_rtsp_on_media(struct nvr_rtsp *client, unsigned index, bool rtcp, const uint8_t *data,
                        size_t size, int64_t arrival_us);
 /* 0 or -errno; the socket belongs to the io. */
 NVR_CHECK int nvr_rtsp_io_new(struct nvr_rtsp *client, int fd, int events, uv_poll_cb callback,
@@ -182,9 +182,9 @@ void nvr_rtsp_send_teardown(struct nvr_rtsp *client);
 const char *nvr_rtsp_method_name(enum nvr_rtsp_method method);
 
 /* client-udp.c */
-NVR_CHECK int nvr_rtsp_udp_open(struct nvr_rtsp *client, unsigned media);
-void nvr_rtsp_udp_punch(struct nvr_rtsp *client, unsigned media);
-void nvr_rtsp_udp_send_report(struct nvr_rtsp *client, unsigned media, const uint8_t *data,
+NVR_CHECK int nvr_rtsp_udp_open(struct nvr_rtsp *client, unsigned index);
+void nvr_rtsp_udp_punch(struct nvr_rtsp *client, unsigned index);
+void nvr_rtsp_udp_send_report(struct nvr_rtsp *client, unsigned index, const uint8_t *data,
                               size_t size);
 
 #endif

@@ -35,23 +35,23 @@ static void emit_unit(struct nvr_depay *depay, uint32_t timestamp, const uint8_t
 }
 
 /* A unit larger than its packet: every piece carries the size of the whole. */
-static void add_piece(struct nvr_depay *depay, const struct nvr_rtp_packet *packet, size_t whole,
-                      const uint8_t *data, size_t size)
+static void add_piece(struct nvr_depay *depay, const struct nvr_rtp_packet *packet,
+                      size_t unit_size, const uint8_t *data, size_t piece)
 {
     if (!depay->started || depay->timestamp != packet->timestamp) {
         nvr_depay_clear(depay);
         depay->started = true;
         depay->timestamp = packet->timestamp;
         depay->key = true;
-        depay->unit_missing = whole;
+        depay->unit_missing = unit_size;
     }
-    if (size > depay->unit_missing) {
+    if (piece > depay->unit_missing) {
         nvr_depay_clear(depay);
         depay->dropped++;
         return;
     }
-    nvr_depay_append(depay, data, size);
-    depay->unit_missing -= size;
+    nvr_depay_append(depay, data, piece);
+    depay->unit_missing -= piece;
     if (depay->unit_missing == 0) {
         nvr_depay_emit_frame(depay, packet->marker);
     } else if (packet->marker) { /* the end without its middle */
@@ -77,30 +77,30 @@ static void add_units(struct nvr_depay *depay, const struct nvr_rtp_packet *pack
     }
     left = packet->size - 2 - header_bytes;
     for (unsigned i = 0; i < NVR_DEPAY_AUS_MAX && bits.pos < bits.count; i++) {
-        const size_t size = take(&bits, options->size_length);
+        const size_t unit_size = take(&bits, options->size_length);
         const uint32_t delta =
             take(&bits, i == 0 ? options->index_length : options->index_delta_length);
 
-        if (bits.pos > bits.count || size == 0 || size > UNIT_MAX) {
+        if (bits.pos > bits.count || unit_size == 0 || unit_size > UNIT_MAX) {
             depay->dropped++;
             return;
         }
         index += i == 0 ? 0 : 1 + delta;
-        if (size > left) {
+        if (unit_size > left) {
             if (i == 0)
-                add_piece(depay, packet, size, data, left);
+                add_piece(depay, packet, unit_size, data, left);
             else
                 depay->dropped++;
             return;
         }
         if (i == 0 && depay->started && depay->timestamp == packet->timestamp) {
-            add_piece(depay, packet, size, data, left); /* the last piece may be this small */
+            add_piece(depay, packet, unit_size, data, left); /* the last piece may be this small */
             return;
         }
-        emit_unit(depay, packet->timestamp + index * options->au_duration, data, size,
+        emit_unit(depay, packet->timestamp + index * options->au_duration, data, unit_size,
                   packet->marker);
-        data += size;
-        left -= size;
+        data += unit_size;
+        left -= unit_size;
     }
 }
 

@@ -8,26 +8,26 @@
 #define TABLE_SIZE 64u
 
 /* RFC 2435 appendix A (tables of ISO/IEC 10918-1 annex K, in zigzag order). */
-static const uint8_t LUMA_QUANTIZER[TABLE_SIZE] = {
+static const uint8_t luma_quantizer[TABLE_SIZE] = {
     16, 11, 12,  14,  12,  10, 16, 14,  13,  14,  18,  17,  16, 19,  24,  40,
     26, 24, 22,  22,  24,  49, 35, 37,  29,  40,  58,  51,  61, 60,  57,  51,
     56, 55, 64,  72,  92,  78, 64, 68,  87,  69,  55,  56,  80, 109, 81,  87,
     95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
 };
-static const uint8_t CHROMA_QUANTIZER[TABLE_SIZE] = {
+static const uint8_t chroma_quantizer[TABLE_SIZE] = {
     17, 18, 18, 24, 21, 24, 47, 26, 26, 47, 99, 66, 56, 66, 99, 99, 99, 99, 99, 99, 99, 99,
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
 };
 
 /* RFC 2435 appendix B, as the DHT segments want them: counts by length, then symbols. */
-static const uint8_t LUMA_DC[] = {
+static const uint8_t luma_dc[] = {
     0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
 };
-static const uint8_t CHROMA_DC[] = {
+static const uint8_t chroma_dc[] = {
     0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
 };
-static const uint8_t LUMA_AC[] = {
+static const uint8_t luma_ac[] = {
     0,    2,    1,    3,    3,    2,    4,    3,    5,    5,    4,    4,    0,    0,    1,
     0x7d, 0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21, 0x31, 0x41, 0x06, 0x13, 0x51,
     0x61, 0x07, 0x22, 0x71, 0x14, 0x32, 0x81, 0x91, 0xa1, 0x08, 0x23, 0x42, 0xb1, 0xc1, 0x15,
@@ -41,7 +41,7 @@ static const uint8_t LUMA_AC[] = {
     0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0xda, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7,
     0xe8, 0xe9, 0xea, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa,
 };
-static const uint8_t CHROMA_AC[] = {
+static const uint8_t chroma_ac[] = {
     0,    2,    1,    2,    4,    4,    3,    4,    7,    5,    4,    4,    0,    1,    2,
     0x77, 0x00, 0x01, 0x02, 0x03, 0x11, 0x04, 0x05, 0x21, 0x31, 0x06, 0x12, 0x41, 0x51, 0x07,
     0x61, 0x71, 0x13, 0x22, 0x32, 0x81, 0x08, 0x14, 0x42, 0x91, 0xa1, 0xb1, 0xc1, 0x09, 0x23,
@@ -63,8 +63,8 @@ static void make_tables(unsigned q, uint8_t tables[2][TABLE_SIZE])
     const unsigned scale = factor < 50 ? 5000 / factor : 200 - factor * 2;
 
     for (size_t i = 0; i < TABLE_SIZE; i++) {
-        const unsigned luma = (LUMA_QUANTIZER[i] * scale + 50) / 100;
-        const unsigned chroma = (CHROMA_QUANTIZER[i] * scale + 50) / 100;
+        const unsigned luma = (luma_quantizer[i] * scale + 50) / 100;
+        const unsigned chroma = (chroma_quantizer[i] * scale + 50) / 100;
 
         tables[0][i] = (uint8_t)NVR_MIN(NVR_MAX(luma, 1u), 255u);
         tables[1][i] = (uint8_t)NVR_MIN(NVR_MAX(chroma, 1u), 255u);
@@ -122,8 +122,8 @@ static void add_huffman(struct nvr_depay *depay, uint8_t id, const uint8_t *tabl
 
 static void add_headers(struct nvr_depay *depay)
 {
-    static const uint8_t JFIF[] = {'J', 'F', 'I', 'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0};
-    static const uint8_t SCAN[] = {3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 63, 0};
+    static const uint8_t jfif[] = {'J', 'F', 'I', 'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0};
+    static const uint8_t scan[] = {3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 63, 0};
     const struct nvr_depay_jpeg *jpeg = &depay->jpeg;
     const uint32_t width = jpeg->width ? jpeg->width * 8u : depay->options.width;
     const uint32_t height = jpeg->height ? jpeg->height * 8u : depay->options.height;
@@ -133,7 +133,7 @@ static void add_headers(struct nvr_depay *depay)
     nvr_put16(frame + 1, height);
     nvr_put16(frame + 3, width);
     nvr_depay_append(depay, "\xff\xd8", 2);
-    add_segment(depay, 0xe0, JFIF, sizeof(JFIF), NULL, 0);
+    add_segment(depay, 0xe0, jfif, sizeof(jfif), NULL, 0);
     for (uint8_t i = 0; i < 2; i++)
         add_segment(depay, 0xdb, &i, 1, jpeg->tables[i], TABLE_SIZE);
     if (jpeg->restart_interval) {
@@ -143,11 +143,11 @@ static void add_headers(struct nvr_depay *depay)
         add_segment(depay, 0xdd, interval, sizeof(interval), NULL, 0);
     }
     add_segment(depay, 0xc0, frame, sizeof(frame), NULL, 0);
-    add_huffman(depay, 0x00, LUMA_DC, sizeof(LUMA_DC));
-    add_huffman(depay, 0x10, LUMA_AC, sizeof(LUMA_AC));
-    add_huffman(depay, 0x01, CHROMA_DC, sizeof(CHROMA_DC));
-    add_huffman(depay, 0x11, CHROMA_AC, sizeof(CHROMA_AC));
-    add_segment(depay, 0xda, SCAN, sizeof(SCAN), NULL, 0);
+    add_huffman(depay, 0x00, luma_dc, sizeof(luma_dc));
+    add_huffman(depay, 0x10, luma_ac, sizeof(luma_ac));
+    add_huffman(depay, 0x01, chroma_dc, sizeof(chroma_dc));
+    add_huffman(depay, 0x11, chroma_ac, sizeof(chroma_ac));
+    add_segment(depay, 0xda, scan, sizeof(scan), NULL, 0);
 }
 
 /* A picture without all of its scan cannot be shown: it is dropped, the next one stands alone. */

@@ -122,7 +122,7 @@ void nvr_depay_add_unit(struct nvr_depay *depay, const struct nvr_depay_unit *un
                         const uint8_t *head, size_t head_size, const uint8_t *body,
                         size_t body_size)
 {
-    static const uint8_t START_CODE[4] = {0, 0, 0, 1};
+    static const uint8_t start_code[4] = {0, 0, 0, 1};
 
     /* The rest of a picture whose marker came too early: from now on only time stamps count. */
     if (unit->picture && !unit->first && !depay->has_picture && !depay->damaged &&
@@ -137,7 +137,7 @@ void nvr_depay_add_unit(struct nvr_depay *depay, const struct nvr_depay_unit *un
     /* Nothing of a key frame is missing when it starts with what stands before every slice. */
     if (unit->key && unit->first && depay->has_sets)
         depay->suspect = false;
-    nvr_depay_append(depay, START_CODE, sizeof(START_CODE));
+    nvr_depay_append(depay, start_code, sizeof(start_code));
     nvr_depay_append(depay, head, head_size);
     nvr_depay_append(depay, body, body_size);
 }

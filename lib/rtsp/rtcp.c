@@ -45,9 +45,9 @@ int nvr_rtcp_parse(const uint8_t *data, size_t size, struct nvr_rtcp_info *ret_i
 
 size_t nvr_rtcp_build_report(const struct nvr_rtcp_report *report, uint8_t dst[NVR_RTCP_REPORT_MAX])
 {
-    static const char CNAME[] = "heron";
+    static const char cname[] = "heron";
     const size_t rr_size = report->has_source ? 32 : 8;
-    const size_t sdes_size = 4 + 4 + ((2 + sizeof(CNAME) - 1 + 1 + 3) & ~(size_t)3);
+    const size_t sdes_size = 4 + 4 + ((2 + sizeof(cname) - 1 + 1 + 3) & ~(size_t)3);
     uint8_t *sdes = dst + rr_size;
 
     memset(dst, 0, NVR_RTCP_REPORT_MAX);
@@ -68,7 +68,7 @@ size_t nvr_rtcp_build_report(const struct nvr_rtcp_report *report, uint8_t dst[N
     nvr_put16(sdes + 2, (uint32_t)(sdes_size / 4 - 1));
     nvr_put32(sdes + 4, report->own_ssrc);
     sdes[8] = 1; /* CNAME */
-    sdes[9] = sizeof(CNAME) - 1;
-    memcpy(sdes + 10, CNAME, sizeof(CNAME) - 1);
+    sdes[9] = sizeof(cname) - 1;
+    memcpy(sdes + 10, cname, sizeof(cname) - 1);
     return rr_size + sdes_size;
 }

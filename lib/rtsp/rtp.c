@@ -13,11 +13,11 @@ int nvr_rtp_parse(const uint8_t *data, size_t size, struct nvr_rtp_packet *ret_p
 
     if (size < HEADER_SIZE || data[0] >> 6 != 2)
         return -EPROTO;
-    pos += (data[0] & 0x0fu) * 4u;
+    pos += (size_t)(data[0] & 0x0fu) * 4;
     if (data[0] & 0x10) { /* header extension */
         if (pos + 4 > size)
             return -EPROTO;
-        pos += 4 + nvr_get16(data + pos + 2) * 4u;
+        pos += 4 + (size_t)nvr_get16(data + pos + 2) * 4;
     }
     if (data[0] & 0x20) { /* padding: the last byte counts itself */
         const uint8_t padding = data[size - 1];

@@ -23,10 +23,10 @@
 #include "lib/base/codec.h"
 #include "lib/base/macros.h"
 
-#define NVR_RTSP_TRACKS_MAX 2                /* the first usable video, the first usable audio */
-#define NVR_RTSP_CONFIG_MAX 4096             /* parameter sets / AAC config of a track */
-#define NVR_RTSP_FRAME_MAX (8 * 1024 * 1024) /* larger frames are dropped and counted */
-#define NVR_RTSP_PADDING 64                  /* zero bytes readable behind every frame */
+#define NVR_RTSP_TRACKS_MAX 2    /* the first usable video, the first usable audio */
+#define NVR_RTSP_CONFIG_MAX 4096 /* parameter sets / AAC config of a track */
+#define NVR_RTSP_FRAME_MAX ((size_t)8 * 1024 * 1024) /* larger frames are dropped and counted */
+#define NVR_RTSP_PADDING 64                          /* zero bytes readable behind every frame */
 #define NVR_RTSP_REDIRECTS_MAX 5
 #define NVR_RTSP_TIMEOUT_MS 8000 /* when timeout_ms is 0 */
 

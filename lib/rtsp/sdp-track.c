@@ -37,7 +37,7 @@ static uint64_t get_number(struct nvr_str fmtp, struct nvr_str name, uint64_t ma
 /* One base64 NAL unit behind a start code; what is no base64 or does not fit is left out. */
 static void add_set(struct nvr_sdp_track *track, struct nvr_str text)
 {
-    static const uint8_t START_CODE[4] = {0, 0, 0, 1};
+    static const uint8_t start_code[4] = {0, 0, 0, 1};
     uint8_t nal[BASE64_DECODE_LENGTH(BASE64_INPUT_MAX)];
     struct base64_decode_ctx context;
     size_t size = sizeof(nal);
@@ -47,11 +47,11 @@ static void add_set(struct nvr_sdp_track *track, struct nvr_str text)
     base64_decode_init(&context);
     if (!base64_decode_update(&context, &size, nal, text.n, text.p) || size < 2)
         return; /* missing '=' at the end is forgiven */
-    if (track->config_size + sizeof(START_CODE) + size > sizeof(track->config))
+    if (track->config_size + sizeof(start_code) + size > sizeof(track->config))
         return;
-    memcpy(track->config + track->config_size, START_CODE, sizeof(START_CODE));
-    memcpy(track->config + track->config_size + sizeof(START_CODE), nal, size);
-    track->config_size += sizeof(START_CODE) + size;
+    memcpy(track->config + track->config_size, start_code, sizeof(start_code));
+    memcpy(track->config + track->config_size + sizeof(start_code), nal, size);
+    track->config_size += sizeof(start_code) + size;
 }
 
 static void add_sets(struct nvr_sdp_track *track, struct nvr_str fmtp, struct nvr_str name)
@@ -111,13 +111,13 @@ static uint32_t take(struct bits *bits, unsigned n)
 
 static uint32_t take_rate(struct bits *bits)
 {
-    static const uint32_t RATES[] = {96000, 88200, 64000, 48000, 44100, 32000, 24000,
+    static const uint32_t rates[] = {96000, 88200, 64000, 48000, 44100, 32000, 24000,
                                      22050, 16000, 12000, 11025, 8000,  7350};
     const uint32_t index = take(bits, 4);
 
     if (index == 15)
         return take(bits, 24);
-    return index < NVR_ARRAY_SIZE(RATES) ? RATES[index] : 0;
+    return index < NVR_ARRAY_SIZE(rates) ? rates[index] : 0;
 }
 
 static uint32_t take_object_type(struct bits *bits)
@@ -234,7 +234,7 @@ static enum nvr_codec codec_of(const struct nvr_sdp_format *format)
     static const struct {
         struct nvr_str name;
         enum nvr_codec codec;
-    } NAMES[] = {
+    } names[] = {
         {{"H264", 4}, NVR_CODEC_H264},          {{"H265", 4}, NVR_CODEC_H265},
         {{"HEVC", 4}, NVR_CODEC_H265},          {{"JPEG", 4}, NVR_CODEC_MJPEG},
         {{"MPEG4-GENERIC", 13}, NVR_CODEC_AAC}, {{"MP4A-LATM", 9}, NVR_CODEC_AAC},
@@ -242,9 +242,9 @@ static enum nvr_codec codec_of(const struct nvr_sdp_format *format)
         {{"OPUS", 4}, NVR_CODEC_OPUS},
     };
 
-    for (size_t i = 0; i < NVR_ARRAY_SIZE(NAMES); i++) {
-        if (nvr_str_ieq(format->encoding, NAMES[i].name))
-            return NAMES[i].codec;
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(names); i++) {
+        if (nvr_str_ieq(format->encoding, names[i].name))
+            return names[i].codec;
     }
     if (format->encoding.n == 0) { /* RFC 3551 §6 */
         if (format->payload_type == 0)
