@@ -19,7 +19,6 @@ struct nvr_rtsp_resolve {
     struct nvr_rtsp *client; /* NULL: nobody waits any more */
 };
 
-static void connect_next(struct nvr_rtsp *client, int last_error);
 static void on_poll(uv_poll_t *poll, int status, int events);
 
 /* ---- names ---- */
@@ -62,7 +61,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
         for (const struct addrinfo *item = list; status == 0 && item; item = item->ai_next)
             add_address(client, item->ai_addr);
         if (client->addresses_count > 0)
-            connect_next(client, 0);
+            nvr_rtsp_connect_next(client, 0);
         else
             nvr_rtsp_fail(client, &(struct nvr_rtsp_fault){-EHOSTUNREACH, "unreachable", 0, false},
                           "The name %s is not known", client->url.host);
@@ -104,10 +103,10 @@ void nvr_rtsp_connect(struct nvr_rtsp *client)
                       "The address has no usable port");
     } else if (uv_ip4_addr(client->url.host, client->url.port, &v4) == 0) {
         add_address(client, (const struct sockaddr *)&v4);
-        connect_next(client, 0);
+        nvr_rtsp_connect_next(client, 0);
     } else if (uv_ip6_addr(client->url.host, client->url.port, &v6) == 0) {
         add_address(client, (const struct sockaddr *)&v6);
-        connect_next(client, 0);
+        nvr_rtsp_connect_next(client, 0);
     } else {
         resolve_name(client);
     }
@@ -147,14 +146,23 @@ static int start_connect(struct nvr_rtsp *client, const struct sockaddr_storage 
     return nvr_rtsp_io_new(client, NVR_TAKE_FD(fd), UV_WRITABLE, on_poll, &client->tcp);
 }
 
-/* The next address of the name; last_error: why the one before failed. */
-static void connect_next(struct nvr_rtsp *client, int last_error)
+void nvr_rtsp_connect_next(struct nvr_rtsp *client, int last_error)
 {
+    const uint64_t now = uv_now(client->loop);
+
     client->state = NVR_RTSP_STATE_CONNECT;
+    nvr_rtsp_io_close(&client->tcp);
     while (client->address < client->addresses_count) {
+        const unsigned left = client->addresses_count - client->address;
+
+        /* One address that swallows everything must not use up the time of the others. */
+        if (client->deadline_ms > now)
+            client->attempt_deadline_ms = now + (client->deadline_ms - now) / left;
         last_error = start_connect(client, &client->addresses[client->address++]);
-        if (last_error == 0)
+        if (last_error == 0) {
+            nvr_rtsp_arm(client);
             return;
+        }
     }
     fail_connect(client, last_error ? last_error : -EHOSTUNREACH);
 }
@@ -176,13 +184,13 @@ void nvr_rtsp_reconnect(struct nvr_rtsp *client)
     nvr_rtsp_disconnect(client);
     if (client->address > 0)
         client->address--; /* the one that worked */
-    connect_next(client, 0);
+    nvr_rtsp_connect_next(client, 0);
 }
 
 int nvr_rtsp_adopt(struct nvr_rtsp *client, int fd)
 {
     client->state = NVR_RTSP_STATE_CONNECT;
-    client->deadline_ms = uv_now(client->loop) + client->timeout_ms;
+    client->deadline_ms = client->attempt_deadline_ms = uv_now(client->loop) + client->timeout_ms;
     nvr_rtsp_arm(client);
     return nvr_rtsp_io_new(client, fd, UV_WRITABLE, on_poll, &client->tcp);
 }
@@ -195,8 +203,7 @@ static void on_connected(struct nvr_rtsp *client)
     if (getsockopt(client->tcp->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
         error = errno;
     if (error) {
-        nvr_rtsp_io_close(&client->tcp);
-        connect_next(client, -error);
+        nvr_rtsp_connect_next(client, -error);
         return;
     }
     if (uv_poll_start(&client->tcp->poll, UV_READABLE, on_poll) < 0) {

@@ -143,7 +143,8 @@ void nvr_rtsp_on_media(struct nvr_rtsp *client, unsigned index, bool rtcp, const
     nvr_rtsp_announce(client);
     if (nvr_rtsp_is_over(client))
         return;
-    if (nvr_rtp_receiver_push(&media->receiver, data, size, arrival_us))
+    /* Sound alone does not keep a camera alive. */
+    if (nvr_rtp_receiver_push(&media->receiver, data, size, arrival_us) && media->video)
         client->last_media_ms = uv_now(client->loop);
 }
 
@@ -178,6 +179,8 @@ static uint64_t next_deadline(const struct nvr_rtsp *client)
 {
     uint64_t next;
 
+    if (client->state == NVR_RTSP_STATE_CONNECT)
+        return NVR_MIN(client->deadline_ms, client->attempt_deadline_ms);
     if (client->state != NVR_RTSP_STATE_PLAYING)
         return client->deadline_ms;
     next = NVR_MIN(client->last_media_ms + client->timeout_ms, client->next_report_ms);
@@ -204,9 +207,9 @@ static void on_silence(struct nvr_rtsp *client)
     bool any = false;
 
     for (unsigned i = 0; i < client->media_count; i++)
-        any |= client->media[i].receiver.packets > 0;
+        any |= client->media[i].video && client->media[i].receiver.packets > 0;
     if (any)
-        nvr_rtsp_fail(client, &fault, "The camera has sent nothing for %u s", seconds);
+        nvr_rtsp_fail(client, &fault, "The camera has sent no video for %u s", seconds);
     else if (client->transport == NVR_RTSP_UDP)
         nvr_rtsp_fail(client, &(struct nvr_rtsp_fault){-ETIMEDOUT, "timeout", 0, true},
                       "No video came over UDP within %u s; a firewall may block it: try TCP",
@@ -244,6 +247,8 @@ static void on_timer(uv_timer_t *timer)
             on_handshake_timeout(client);
             return;
         }
+        if (client->state == NVR_RTSP_STATE_CONNECT && now >= client->attempt_deadline_ms)
+            nvr_rtsp_connect_next(client, -ETIMEDOUT);
         nvr_rtsp_arm(client);
         return;
     }

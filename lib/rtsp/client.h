@@ -90,7 +90,8 @@ struct nvr_rtsp {
     uint32_t timeout_ms;
     bool want_audio;
 
-    uint64_t deadline_ms; /* loop time; of DNS + connect, or of the reply */
+    uint64_t deadline_ms;         /* loop time; of DNS + connect, or of the reply */
+    uint64_t attempt_deadline_ms; /* of one address of several */
     enum nvr_rtsp_state state;
     char text[NVR_RTSP_TEXT_MAX];
 
@@ -165,7 +166,9 @@ NVR_CHECK int nvr_rtsp_io_new(struct nvr_rtsp *client, int fd, int events, uv_po
 void nvr_rtsp_io_close(struct nvr_rtsp_io **io); /* NULL inside: no-op */
 
 /* client-conn.c */
-void nvr_rtsp_connect(struct nvr_rtsp *client);   /* DNS and connection to client->url */
+void nvr_rtsp_connect(struct nvr_rtsp *client); /* DNS and connection to client->url */
+/* The next address of the name, if any; last_error: why the one before failed. */
+void nvr_rtsp_connect_next(struct nvr_rtsp *client, int last_error);
 void nvr_rtsp_reconnect(struct nvr_rtsp *client); /* to the same address */
 /* For tests: a client just opened talks over this connected socket, which it takes. 0 or -errno. */
 NVR_CHECK int nvr_rtsp_adopt(struct nvr_rtsp *client, int fd);

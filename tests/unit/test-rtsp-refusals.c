@@ -279,6 +279,16 @@ static bool plays_nothing(struct world *world, const char *method, const char *r
     return true;
 }
 
+static bool plays_sound_only(struct world *world, const char *method, const char *request,
+                             struct nvr_buf *out)
+{
+    if (strcmp(method, "PLAY") != 0)
+        return well_behaved(world, method, request, out);
+    reply(world, out, "200 OK", "", "");
+    add_packet(out, 2, 0, 1, 50, "\xff\x7f", 2);
+    return true;
+}
+
 static bool plays_and_hangs_up(struct world *world, const char *method, const char *request,
                                struct nvr_buf *out)
 {
@@ -306,8 +316,9 @@ static void misbehaviour(void **state)
         answer_fn answer;
         const char *code;
     } CASES[] = {
-        {silent, "timeout"},        {hangs_up, "protocol"},     {speaks_http, "protocol"},
-        {endless_head, "protocol"}, {plays_nothing, "timeout"}, {plays_and_hangs_up, "ended"},
+        {silent, "timeout"},           {hangs_up, "protocol"},     {speaks_http, "protocol"},
+        {endless_head, "protocol"},    {plays_nothing, "timeout"}, {plays_sound_only, "timeout"},
+        {plays_and_hangs_up, "ended"},
     };
     struct world world;
 
