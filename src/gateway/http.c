@@ -18,6 +18,8 @@
 NVR_LOG_TOPIC("http");
 
 #define STOP_POLL_MS 5
+#define TICK_US (100 * 1000)
+#define SECOND_US 1000000LL
 
 /* Per connection, allocated by libwebsockets (zeroed). */
 struct connection {
@@ -84,16 +86,13 @@ static int on_request(struct lws *wsi, struct connection *connection)
             nvr_http_reply_error(request, 426, "upgrade_required", "Open this as a WebSocket.");
         } else if (request->content_length > 0) {
             request->state = NVR_HTTP_READING;
-            lws_set_timer_usecs(wsi, NVR_HTTP_BODY_TIMEOUT_S * LWS_US_PER_SEC);
-            return 0;
         } else {
             nvr_http_request_dispatch(request);
         }
     }
-    if (request->content_length > 0)
+    if (request->state != NVR_HTTP_READING && request->content_length > 0)
         request->close_after = true; /* answered before the body was read */
-    else
-        lws_rx_flow_control(wsi, 0); /* else a waiting byte or FIN would spin the loop */
+    lws_set_timer_usecs(wsi, TICK_US);
     return 0;
 }
 
@@ -104,12 +103,10 @@ static int on_body(struct nvr_http_request *request, const void *data, size_t le
     return nvr_buf_append(&request->body, data, len) < 0 ? -1 : 0;
 }
 
-static int on_body_end(struct lws *wsi, struct nvr_http_request *request)
+static int on_body_end(struct nvr_http_request *request)
 {
     if (!request || request->state != NVR_HTTP_READING)
         return 0;
-    lws_set_timer_usecs(wsi, LWS_SET_TIMER_USEC_CANCEL);
-    lws_rx_flow_control(wsi, 0);
     nvr_http_request_dispatch(request);
     return 0;
 }
@@ -122,21 +119,20 @@ static int finish_request(struct lws *wsi, struct connection *connection)
     const bool unread = request->content_length > 0 && request->body.len == 0;
 
     log_answer(request);
-    lws_set_timer_usecs(wsi, LWS_SET_TIMER_USEC_CANCEL);
     if (close_after && unread) {
         /* Closing now would make the kernel send RST and the peer lose our answer. */
         request->state = NVR_HTTP_LINGERING;
         request->on_gone = NULL;
+        request->progress_us = nvr_clock_mono_us();
         (void)shutdown(lws_get_socket_fd(wsi), SHUT_WR);
-        lws_set_timer_usecs(wsi, NVR_HTTP_LINGER_S * LWS_US_PER_SEC);
         return 0;
     }
+    lws_set_timer_usecs(wsi, LWS_SET_TIMER_USEC_CANCEL);
     connection->request = NULL;
     request->on_gone = NULL;
     nvr_http_request_detach(request);
     if (close_after)
         return -1;
-    lws_rx_flow_control(wsi, 1);
     return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
@@ -178,26 +174,60 @@ static int on_writable(struct lws *wsi, struct connection *connection)
     if (len) {
         if (lws_write(wsi, start, len, ended ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
             return -1;
-        lws_set_timer_usecs(wsi, NVR_HTTP_WRITE_TIMEOUT_S * LWS_US_PER_SEC);
+        request->progress_us = nvr_clock_mono_us();
     }
     if (ended)
         return finish_request(wsi, connection);
-    if (r != -EAGAIN)
+    request->waits_for_source = r == -EAGAIN;
+    if (!request->waits_for_source)
         lws_callback_on_writable(wsi);
-    else
-        lws_set_timer_usecs(wsi, LWS_SET_TIMER_USEC_CANCEL); /* we are the slow one */
     return 0;
 }
 
-/* A deadline passed: the body did not come, the peer takes nothing, or it lingered long enough. */
-static int on_timer(struct lws *wsi, struct nvr_http_request *request)
+/* While a request is being served, libwebsockets reads nothing from the socket, not even its end,
+ * but is woken by it again and again. So look ourselves: false when the peer is gone. Bytes of a
+ * further request are dropped; the connection ends after this answer and the peer asks again. */
+static bool check_peer(struct lws *wsi, struct nvr_http_request *request)
 {
-    if (!request || request->state != NVR_HTTP_READING)
-        return -1;
-    request->state = NVR_HTTP_HANDLING;
-    request->close_after = true;
-    lws_set_timer_usecs(wsi, NVR_HTTP_LINGER_S * LWS_US_PER_SEC);
-    nvr_http_reply_error(request, 408, "timeout", "The body did not arrive in time.");
+    uint8_t dropped[4096];
+    ssize_t n;
+
+    if (request->content_length > 0)
+        return true; /* a body was read: then it does look */
+    do {
+        n = recv(lws_get_socket_fd(wsi), dropped, sizeof(dropped), MSG_DONTWAIT);
+        if (n > 0)
+            request->close_after = true;
+    } while (n > 0);
+    return n < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+/* Every TICK_US while a request is open: deadlines, and whether the peer is still there. */
+static int on_tick(struct lws *wsi, struct nvr_http_request *request)
+{
+    const int64_t now_us = nvr_clock_mono_us();
+
+    if (!request)
+        return 0;
+    lws_set_timer_usecs(wsi, TICK_US);
+    switch (request->state) {
+    case NVR_HTTP_READING:
+        if (now_us - request->started_us < NVR_HTTP_BODY_TIMEOUT_S * SECOND_US)
+            return 0;
+        request->state = NVR_HTTP_HANDLING;
+        request->close_after = true;
+        nvr_http_reply_error(request, 408, "timeout", "The body did not arrive in time.");
+        return 0;
+    case NVR_HTTP_HANDLING:
+        return check_peer(wsi, request) ? 0 : -1;
+    case NVR_HTTP_SENDING:
+        if (!request->waits_for_source &&
+            now_us - request->progress_us > NVR_HTTP_WRITE_TIMEOUT_S * SECOND_US)
+            return -1;
+        return check_peer(wsi, request) ? 0 : -1;
+    case NVR_HTTP_LINGERING:
+        return now_us - request->progress_us > NVR_HTTP_LINGER_S * SECOND_US ? -1 : 0;
+    }
     return 0;
 }
 
@@ -361,11 +391,11 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_BODY:
         return on_body(connection->request, in, len);
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        return on_body_end(wsi, connection->request);
+        return on_body_end(connection->request);
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return on_writable(wsi, connection);
     case LWS_CALLBACK_TIMER:
-        return connection ? on_timer(wsi, connection->request) : -1;
+        return connection ? on_tick(wsi, connection->request) : 0;
     case LWS_CALLBACK_CLOSED_HTTP:
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
         if (connection)
@@ -514,11 +544,31 @@ static void on_stop_timer_closed(uv_handle_t *handle)
         server->on_stopped(server->on_stopped_arg);
 }
 
-/* libwebsockets tells nobody when its last handle is closed, but that it clears this pointer. */
+struct search {
+    const void *data;
+    bool found;
+};
+
+static void look_at_handle(uv_handle_t *handle, void *arg)
+{
+    struct search *search = arg;
+
+    if (handle->data == search->data)
+        search->found = true;
+}
+
+/* With a foreign loop libwebsockets closes its connections and then its two own handles (their data
+ * is the context), tells nobody, and wants a second call to free the rest. */
 static void check_stopped(uv_timer_t *timer)
 {
     struct nvr_http_server *server = timer->data;
+    struct search search = {.data = server->context};
 
+    if (server->context) {
+        uv_walk(server->loop, look_at_handle, &search);
+        if (!search.found)
+            lws_context_destroy(server->context);
+    }
     if (server->context || server->holds)
         return;
     uv_close((uv_handle_t *)timer, on_stop_timer_closed);

@@ -61,6 +61,8 @@ struct nvr_http_request {
     struct nvr_buf body;
     json_t *json;
     int64_t started_us;
+    int64_t progress_us;   /* last time the socket took bytes */
+    bool waits_for_source; /* we are the slow one */
     void (*on_gone)(void *arg);
     void *on_gone_arg;
 

@@ -1,0 +1,397 @@
+#include "tests/unit/fake_supervisor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+
+#define RING_SIZE (1024 * 1024)
+#define JOBS_MAX 16
+
+struct nvr_live_watch {
+    struct nvr_supervisor *supervisor;
+    nvr_live_fn fn;
+    void *arg;
+    struct nvr_live_watch *next;
+};
+
+struct nvr_job {
+    struct nvr_supervisor *supervisor;
+    uv_timer_t timer;
+    nvr_job_done done;
+    void *arg;
+    bool is_probe;
+};
+
+struct nvr_supervisor {
+    uv_loop_t *loop;
+    struct nvr_store *store;
+    struct nvr_config *config;
+    char recordings[4096];
+    char status[16];
+    char added[NVR_SLUG_SIZE];
+    struct nvr_ring *ring;
+    struct nvr_live_watch *watches;
+    struct fake_job_log jobs;
+    struct nvr_job *pending[JOBS_MAX];
+};
+
+static const char config_text[] = "version: \"1.0\"\n"
+                                  "cameras:\n"
+                                  "  - id: front\n"
+                                  "    name: Front door\n"
+                                  "    stream:\n"
+                                  "      url: rtsp://10.0.0.1/main\n"
+                                  "      username: admin\n"
+                                  "  - id: back\n"
+                                  "    name: Back door\n"
+                                  "    stream:\n"
+                                  "      url: rtsp://10.0.0.2/main\n";
+
+#define MUST(ok)                                                                                   \
+    do {                                                                                           \
+        if (!(ok)) {                                                                               \
+            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #ok);                         \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+struct nvr_supervisor *fake_supervisor_new(uv_loop_t *loop, const char *dir)
+{
+    struct nvr_supervisor *supervisor = calloc(1, sizeof(*supervisor));
+    struct nvr_config_errors errors = {.count = 0};
+    char path[4096];
+
+    MUST(supervisor);
+    supervisor->loop = loop;
+    MUST(nvr_path_join(path, sizeof(path), dir, "heron.db") == 0);
+    MUST(nvr_path_join(supervisor->recordings, sizeof(supervisor->recordings), dir, "recordings") ==
+         0);
+    MUST(nvr_mkdir_p(supervisor->recordings, 0700) == 0);
+    MUST(nvr_store_open(path, &supervisor->store) == 0);
+    MUST(nvr_config_parse(config_text, strlen(config_text), NULL, &supervisor->config, &errors) ==
+         0);
+    MUST(nvr_fmt(supervisor->status, sizeof(supervisor->status), "online") > 0);
+    MUST(nvr_ring_new("front", RING_SIZE, &supervisor->ring) == 0);
+    return supervisor;
+}
+
+void fake_supervisor_free(struct nvr_supervisor *supervisor)
+{
+    MUST(!supervisor->watches);
+    json_decref(supervisor->jobs.params);
+    nvr_ring_free(supervisor->ring);
+    nvr_config_free(supervisor->config);
+    nvr_store_close(supervisor->store);
+    free(supervisor);
+}
+
+/* ---- ring ---- */
+
+static void tell(struct nvr_supervisor *supervisor, enum nvr_live_event event)
+{
+    for (struct nvr_live_watch *watch = supervisor->watches; watch; watch = watch->next)
+        watch->fn(event, watch->arg);
+}
+
+void fake_begin_epoch(struct nvr_supervisor *supervisor, const char *codecs)
+{
+    static struct nvr_ring_init init;
+    uint32_t epoch;
+
+    memset(&init, 0, sizeof(init));
+    init.width = 640;
+    init.height = 360;
+    MUST(nvr_fmt(init.codecs, sizeof(init.codecs), "%s", codecs) > 0);
+    MUST(nvr_fmt((char *)init.data, sizeof(init.data), "INIT %s", codecs) > 0);
+    init.size = (uint32_t)strlen((char *)init.data);
+    MUST(nvr_ring_begin_epoch(supervisor->ring, &init, &epoch) == 0);
+}
+
+void fake_publish(struct nvr_supervisor *supervisor, bool key, size_t size, unsigned char fill)
+{
+    uint8_t *data = nvr_ring_reserve(supervisor->ring, size);
+    struct nvr_ring_entry entry = {
+        .dts_us = nvr_clock_wall_us(),
+        .duration_us = 40000,
+        .arrival_us = nvr_clock_wall_us(),
+        .flags = key ? NVR_RING_KEY : 0,
+        .size = (uint32_t)size,
+    };
+
+    MUST(data);
+    memset(data, fill, size);
+    nvr_ring_commit(supervisor->ring, &entry);
+    tell(supervisor, NVR_LIVE_DATA);
+}
+
+void fake_replace_ring(struct nvr_supervisor *supervisor)
+{
+    nvr_ring_free(supervisor->ring);
+    supervisor->ring = NULL;
+    MUST(nvr_ring_new("front", RING_SIZE, &supervisor->ring) == 0);
+    tell(supervisor, NVR_LIVE_RING);
+}
+
+void fake_set_status(struct nvr_supervisor *supervisor, const char *status)
+{
+    MUST(nvr_fmt(supervisor->status, sizeof(supervisor->status), "%s", status) > 0);
+    tell(supervisor, NVR_LIVE_STATUS);
+}
+
+unsigned fake_watch_count(const struct nvr_supervisor *supervisor)
+{
+    unsigned count = 0;
+
+    for (const struct nvr_live_watch *watch = supervisor->watches; watch; watch = watch->next)
+        count++;
+    return count;
+}
+
+int nvr_supervisor_live_watch(struct nvr_supervisor *supervisor, const char *id, const char *stream,
+                              nvr_live_fn fn, void *arg, struct nvr_live_watch **ret_watch)
+{
+    struct nvr_live_watch *watch;
+
+    if (!nvr_config_find_camera(supervisor->config, id))
+        return -ENOENT;
+    if (strcmp(stream, "main") != 0)
+        return -ENOTSUP;
+    watch = calloc(1, sizeof(*watch));
+    MUST(watch);
+    *watch = (struct nvr_live_watch){supervisor, fn, arg, supervisor->watches};
+    supervisor->watches = watch;
+    *ret_watch = watch;
+    return 0;
+}
+
+void nvr_supervisor_live_unwatch(struct nvr_live_watch *watch)
+{
+    struct nvr_live_watch **link = &watch->supervisor->watches;
+
+    while (*link != watch)
+        link = &(*link)->next;
+    *link = watch->next;
+    free(watch);
+}
+
+int nvr_supervisor_live_reader(struct nvr_supervisor *supervisor, const char *id,
+                               const char *stream, struct nvr_ring_reader **ret_reader)
+{
+    if (!nvr_config_find_camera(supervisor->config, id))
+        return -ENOENT;
+    if (strcmp(stream, "main") != 0)
+        return -ENOTSUP;
+    if (strcmp(id, "front") != 0)
+        return -EAGAIN;
+    return nvr_ring_reader_open_take(dup(nvr_ring_get_fd(supervisor->ring)), ret_reader);
+}
+
+/* ---- jobs ---- */
+
+struct fake_job_log *fake_supervisor_jobs(struct nvr_supervisor *supervisor)
+{
+    return &supervisor->jobs;
+}
+
+static void on_job_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void end_job(struct nvr_job *job)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (job->supervisor->pending[i] == job)
+            job->supervisor->pending[i] = NULL;
+    uv_close((uv_handle_t *)&job->timer, on_job_closed);
+}
+
+static void answer_job(uv_timer_t *timer)
+{
+    struct nvr_job *job = timer->data;
+    NVR_AUTO_JSON result = job->is_probe
+                               ? json_pack("{s:[{s:s, s:s}], s:s, s:b}", "streams", "kind", "video",
+                                           "codec", "h264", "protocol", "heron", "jpeg", 1)
+                               : json_pack("{s:i, s:i, s:I, s:i}", "width", 640, "height", 360,
+                                           "time_ms", (json_int_t)1700000000123, "size", 4);
+    int fd = memfd_create("jpeg", MFD_CLOEXEC);
+    struct nvr_job_result answer = {.result = result, .fd = &fd};
+
+    MUST(fd >= 0 && write(fd, "JPEG", 4) == 4);
+    if (job->supervisor->jobs.fail)
+        answer = (struct nvr_job_result){.error = -EREMOTEIO,
+                                         .error_code = "refused",
+                                         .message = "The camera refused the connection.",
+                                         .fd = &fd};
+    job->done(&answer, job->arg);
+    if (fd >= 0)
+        close(fd);
+    end_job(job);
+}
+
+int nvr_supervisor_job(struct nvr_supervisor *supervisor, const char *role, const char *method,
+                       json_t *params, int fd_take, unsigned timeout_ms, nvr_job_done done,
+                       void *arg, struct nvr_job **ret_job)
+{
+    struct nvr_job *job = calloc(1, sizeof(*job));
+    struct stat st = {.st_size = 0};
+
+    (void)timeout_ms;
+    MUST(job);
+    if (fd_take >= 0) {
+        MUST(fstat(fd_take, &st) == 0);
+        close(fd_take);
+    }
+    supervisor->jobs.count++;
+    supervisor->jobs.fd_size = (size_t)st.st_size;
+    MUST(nvr_fmt(supervisor->jobs.method, sizeof(supervisor->jobs.method), "%s", method) > 0);
+    json_decref(supervisor->jobs.params);
+    supervisor->jobs.params = params;
+    *job = (struct nvr_job){.supervisor = supervisor, .done = done, .arg = arg};
+    job->is_probe = strcmp(role, "probe") == 0;
+    MUST(uv_timer_init(supervisor->loop, &job->timer) == 0);
+    job->timer.data = job;
+    for (size_t i = 0; i < JOBS_MAX; i++) {
+        if (!supervisor->pending[i]) {
+            supervisor->pending[i] = job;
+            break;
+        }
+    }
+    if (!supervisor->jobs.hold)
+        MUST(uv_timer_start(&job->timer, answer_job, 0, 0) == 0);
+    *ret_job = job;
+    return 0;
+}
+
+void fake_release_jobs(struct nvr_supervisor *supervisor)
+{
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        if (supervisor->pending[i])
+            MUST(uv_timer_start(&supervisor->pending[i]->timer, answer_job, 0, 0) == 0);
+}
+
+void nvr_supervisor_job_cancel(struct nvr_job *job)
+{
+    job->supervisor->jobs.cancelled++;
+    end_job(job);
+}
+
+/* ---- configuration and state ---- */
+
+struct nvr_store *nvr_supervisor_get_store(struct nvr_supervisor *supervisor)
+{
+    return supervisor->store;
+}
+
+const struct nvr_config *nvr_supervisor_get_config(struct nvr_supervisor *supervisor)
+{
+    return supervisor->config;
+}
+
+const char *nvr_supervisor_get_recordings_dir(struct nvr_supervisor *supervisor)
+{
+    return supervisor->recordings;
+}
+
+static int refuse(struct nvr_config_errors *errors, const char *field, const char *message)
+{
+    errors->count = 1;
+    MUST(nvr_fmt(errors->items[0].field, sizeof(errors->items[0].field), "%s", field) > 0);
+    MUST(nvr_fmt(errors->items[0].message, sizeof(errors->items[0].message), "%s", message) > 0);
+    return -EINVAL;
+}
+
+int nvr_supervisor_camera_add(struct nvr_supervisor *supervisor, const json_t *body,
+                              char ret_id[NVR_SLUG_SIZE], struct nvr_config_errors *errors)
+{
+    if (!json_object_get(body, "name"))
+        return refuse(errors, "name", "is missing");
+    nvr_slug_from_name(json_string_value(json_object_get(body, "name")), supervisor->added);
+    memcpy(ret_id, supervisor->added, NVR_SLUG_SIZE);
+    return 0;
+}
+
+int nvr_supervisor_camera_put(struct nvr_supervisor *supervisor, const char *id, const json_t *body,
+                              bool merge, struct nvr_config_errors *errors)
+{
+    (void)supervisor;
+    (void)id;
+    if (!merge && !json_object_get(body, "stream"))
+        return refuse(errors, "stream", "is missing");
+    return 0;
+}
+
+int nvr_supervisor_camera_remove(struct nvr_supervisor *supervisor, const char *id,
+                                 bool delete_recordings)
+{
+    (void)delete_recordings;
+    return nvr_config_find_camera(supervisor->config, id) ? 0 : -ENOENT;
+}
+
+json_t *nvr_supervisor_camera_to_json(struct nvr_supervisor *supervisor, const char *id)
+{
+    const bool front = strcmp(id, "front") == 0;
+
+    if (!nvr_config_find_camera(supervisor->config, id) && strcmp(id, supervisor->added) != 0)
+        return NULL;
+    return json_pack("{s:s, s:s, s:b, s:s, s:n, s:{s:s, s:f}}", "id", id, "name", "A camera",
+                     "enabled", 1, "status", front ? supervisor->status : "offline", "error",
+                     "main", "codec", "h264", "fps", 25.0);
+}
+
+json_t *nvr_supervisor_cameras_to_json(struct nvr_supervisor *supervisor)
+{
+    return json_pack("[o, o]", nvr_supervisor_camera_to_json(supervisor, "front"),
+                     nvr_supervisor_camera_to_json(supervisor, "back"));
+}
+
+int nvr_supervisor_camera_act(struct nvr_supervisor *supervisor, const char *id,
+                              enum nvr_camera_action action)
+{
+    (void)action;
+    return nvr_config_find_camera(supervisor->config, id) ? 0 : -ENOENT;
+}
+
+json_t *nvr_supervisor_workers_to_json(struct nvr_supervisor *supervisor)
+{
+    (void)supervisor;
+    return json_pack("[{s:s, s:s}]", "id", "front", "state", "running");
+}
+
+json_t *nvr_supervisor_worker_to_json(struct nvr_supervisor *supervisor, const char *id)
+{
+    (void)supervisor;
+    return strcmp(id, "front") == 0 ? json_pack("{s:s, s:s}", "id", id, "state", "running") : NULL;
+}
+
+json_t *nvr_supervisor_health_to_json(struct nvr_supervisor *supervisor, bool *ret_healthy)
+{
+    *ret_healthy = strcmp(supervisor->status, "online") == 0;
+    return json_pack("{s:s, s:{}}", "status", *ret_healthy ? "ok" : "failed", "checks");
+}
+
+json_t *nvr_supervisor_status_to_json(struct nvr_supervisor *supervisor)
+{
+    (void)supervisor;
+    return json_pack("{s:s}", "version", NVR_VERSION);
+}
+
+json_t *nvr_supervisor_info_to_json(struct nvr_supervisor *supervisor)
+{
+    (void)supervisor;
+    return json_pack("{s:s}", "version", NVR_VERSION);
+}
+
+json_t *nvr_supervisor_logs_to_json(struct nvr_supervisor *supervisor, const char *level,
+                                    const char *camera, int64_t after_seq, unsigned limit)
+{
+    (void)supervisor;
+    return json_pack("{s:[], s:s?, s:s?, s:I, s:i}", "items", "level", level, "camera", camera,
+                     "after", (json_int_t)after_seq, "limit", (int)limit);
+}
