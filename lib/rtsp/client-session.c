@@ -12,7 +12,7 @@ NVR_LOG_TOPIC("rtsp");
 #define SESSION_TIMEOUT_S 60u /* RFC 2326 §12.37 */
 #define KEEPALIVE_MIN_S 1u
 #define KEEPALIVE_MAX_S 30u
-#define REPORT_MS 5000u
+#define FIRST_REPORT_MS 1000u /* tells a waiting server early that somebody listens */
 #define STALE_RETRIES_MAX 2u
 #define REQUEST_MAX 8192u
 #define PHRASE_MAX 64u /* of a server's reason phrase in our messages */
@@ -174,7 +174,7 @@ static void start_playing(struct nvr_rtsp *client)
 
     client->state = NVR_RTSP_STATE_PLAYING;
     client->last_media_ms = now;
-    client->next_report_ms = now + REPORT_MS;
+    client->next_report_ms = now + FIRST_REPORT_MS;
     client->keepalive_ms = keepalive_s * 1000;
     client->next_keepalive_ms = now + client->keepalive_ms;
     nvr_rtsp_announce(client);

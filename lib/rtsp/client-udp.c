@@ -83,6 +83,7 @@ static int read_batch(struct nvr_rtsp_io *io)
     int n;
 
     memset(messages, 0, sizeof(messages));
+    memset(from, 0, sizeof(from));
     for (unsigned i = 0; i < BATCH; i++) {
         vectors[i] = (struct iovec){client->datagrams + (size_t)i * NVR_RTP_DATAGRAM_MAX,
                                     NVR_RTP_DATAGRAM_MAX};

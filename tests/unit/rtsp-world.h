@@ -45,7 +45,8 @@ struct world {
 
     char *requests[REQUESTS_MAX];
     unsigned requests_count;
-    unsigned steps; /* for the answering functions */
+    unsigned reports; /* RTCP packets of the client */
+    unsigned steps;   /* for the answering functions */
     char cseq[16];
 
     struct nvr_rtsp *client;
@@ -60,6 +61,8 @@ struct world {
     int error, status;
     bool other_transport;
     unsigned closes;
+    struct nvr_rtsp_stats stats;
+    char server[64];
 };
 
 /* ---- server ---- */
@@ -141,6 +144,7 @@ static inline void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
         if (link->in_len < size)
             return;
+        link->world->reports += (uint8_t)link->in[5] == 201;
         link->in_len -= size;
         memmove(link->in, link->in + size, link->in_len + 1);
     }
@@ -177,6 +181,8 @@ static inline void on_connection(uv_stream_t *listener, int status)
 
 static inline void finish(struct world *world)
 {
+    nvr_rtsp_get_stats(world->client, &world->stats);
+    (void)snprintf(world->server, sizeof(world->server), "%s", nvr_rtsp_get_server(world->client));
     nvr_rtsp_close(NVR_TAKE(world->client));
     uv_stop(&world->loop);
 }

@@ -18,6 +18,11 @@ static void a_session_from_options_to_frames(void **state)
         assert_int_equal(count_requests(&world, "Authorization"), 0);
         assert_int_equal(count_requests(&world, "Session: 42\r\n"), 2); /* second SETUP, PLAY */
         assert_int_equal(world.closes, 0);
+        assert_int_equal(world.stats.packets, 3);
+        assert_int_equal(world.stats.bytes, 3 * 14);
+        assert_int_equal(world.stats.frames, 3);
+        assert_int_equal(world.stats.lost + world.stats.dropped + world.stats.damaged, 0);
+        assert_string_equal(world.server, "Test Cam");
         tear_down(&world);
     }
 }
@@ -142,6 +147,8 @@ static void sessions_are_kept_alive(void **state)
     assert_int_equal(count_requests(&world, "GET_PARAMETER rtsp://127.0.0.1"), 1);
     assert_string_equal(world.code, "ended");
     assert_int_equal(world.status, 454);
+    assert_int_equal(world.reports, 1);
+    assert_int_equal(world.stats.keepalives, 1);
     tear_down(&world);
 }
 
