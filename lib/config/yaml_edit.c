@@ -140,6 +140,8 @@ static int find_lead(const struct splicer *s, const struct nvr_yaml_node *node, 
         return r;
     }
     key = before(node);
+    if (!key)
+        return -ENOTSUP;
     at = key->end;
     while (at < s->len && (s->text[at] == ' ' || s->text[at] == '\t'))
         at++;
@@ -201,13 +203,14 @@ static int set(struct splicer *s, const struct nvr_yaml_edit *edit)
 {
     const struct nvr_yaml_node *node = edit->node;
     const bool in_flow = is_in_flow(node->parent);
-    const bool lines = node->kind != NVR_YAML_SCALAR && !node->flow;
+    const struct nvr_yaml_node *key;
 
     if (!node->parent)
         return -ENOTSUP;
     if (!in_flow && nvr_yaml_is_block(edit->value))
         return set_lines(s, edit);
-    if (lines && node->line > (node->parent->kind == NVR_YAML_MAP ? before(node)->line : 0) &&
+    key = node->parent->kind == NVR_YAML_MAP ? before(node) : NULL;
+    if (node->kind != NVR_YAML_SCALAR && !node->flow && !(key && key->line == node->line) &&
         only_blanks(s, line_start(s, node->start), node->start))
         return set_short_for_lines(s, edit);
     copy_up_to(s, node->start);
@@ -424,12 +427,31 @@ static int append_all(const struct nvr_yaml *yaml, const json_t *target, struct 
     return nvr_buf_status(out);
 }
 
+/* What the step before did, to notice when it had no effect. */
+struct trace {
+    enum nvr_yaml_edit_kind kind;
+    size_t start, index;
+    const char *key;
+    bool valid;
+};
+
+static bool is_again(struct trace *trace, const struct nvr_yaml_edit *edit)
+{
+    const struct trace now = {edit->kind, edit->node->start, edit->index, edit->key, true};
+    const bool again = trace->valid && now.kind == trace->kind && now.start == trace->start &&
+                       now.index == trace->index && now.key == trace->key;
+
+    *trace = now;
+    /* What slides up after a removal may be surplus too. */
+    return again && now.kind != NVR_YAML_REMOVE_KEY && now.kind != NVR_YAML_REMOVE_ITEM;
+}
+
 /* One step: 1 when out has a new text, 0 when nothing is left to do. */
 static int step(const struct nvr_yaml *yaml, const json_t *schema, const json_t *target,
-                struct nvr_buf *out)
+                struct trace *trace, struct nvr_buf *out)
 {
     const struct nvr_yaml_node *root = nvr_yaml_root(yaml);
-    struct nvr_yaml_edit edit;
+    struct nvr_yaml_edit edit = {0};
     int r;
 
     if (!root || (root->kind == NVR_YAML_SCALAR && root->len == 0)) {
@@ -438,10 +460,9 @@ static int step(const struct nvr_yaml *yaml, const json_t *schema, const json_t 
         r = append_all(yaml, target, out);
     } else {
         r = nvr_yaml_difference(root, schema, target, &edit);
-        if (r > 0)
-            r = nvr_yaml_splice(yaml, &edit, out);
-        else
+        if (r <= 0)
             return r;
+        r = is_again(trace, &edit) ? -EIO : nvr_yaml_splice(yaml, &edit, out);
     }
     return r < 0 ? r : 1;
 }
@@ -450,6 +471,7 @@ int nvr_yaml_rewrite(const char *text, size_t len, const json_t *schema, const j
                      struct nvr_buf *out)
 {
     struct nvr_yaml_problem problem = {0};
+    struct trace trace = {0};
     struct nvr_buf now, next;
     int r;
 
@@ -463,7 +485,7 @@ int nvr_yaml_rewrite(const char *text, size_t len, const json_t *schema, const j
         if (r == -EINVAL)
             log_debug("an edit broke the text: line %u: %s", problem.line, problem.message);
         if (r == 0)
-            r = steps < STEPS_MAX ? step(yaml, schema, target, &next) : -EIO;
+            r = steps < STEPS_MAX ? step(yaml, schema, target, &trace, &next) : -EIO;
         if (r <= 0)
             break;
         r = 0;

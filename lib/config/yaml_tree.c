@@ -257,6 +257,22 @@ static int run_parser(struct builder *b, yaml_parser_t *parser)
     return r;
 }
 
+/* YAML knows more line ends than people use; a text with those could not be changed by lines. */
+static int check_line_ends(struct builder *b)
+{
+    const char *text = b->yaml->text;
+    yaml_mark_t mark = {0};
+
+    for (size_t i = 0; i < b->yaml->len; i++) {
+        if ((text[i] == '\r' && text[i + 1] != '\n') || strncmp(text + i, "\xc2\x85", 2) == 0 ||
+            strncmp(text + i, "\xe2\x80\xa8", 3) == 0 || strncmp(text + i, "\xe2\x80\xa9", 3) == 0)
+            return refuse(b, mark, "a line ends neither with LF nor with CR LF");
+        mark.column = text[i] == '\n' ? 0 : mark.column + is_lead(text, i);
+        mark.line += text[i] == '\n';
+    }
+    return 0;
+}
+
 int nvr_yaml_parse(const char *text, size_t len, struct nvr_yaml **ret_yaml,
                    struct nvr_yaml_problem *problem)
 {
@@ -276,6 +292,9 @@ int nvr_yaml_parse(const char *text, size_t len, struct nvr_yaml **ret_yaml,
         return refuse(&b, (yaml_mark_t){0}, "the text is not valid UTF-8");
     if (len >= 3 && memcmp(text, BOM, 3) == 0)
         b.base = 3;
+    r = check_line_ends(&b);
+    if (r < 0)
+        return r;
     if (!yaml_parser_initialize(&parser))
         return -ENOMEM;
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);

@@ -126,7 +126,7 @@ int nvr_db_migrate(struct nvr_db *db, const char *path, const struct nvr_migrati
         return r;
     if (tables > 0 && ours == 0) {
         log_error("'%s' is a database, but not one of Heron's: choose another path", path);
-        return -EUCLEAN;
+        return -ENOTSUP;
     }
     if (ours > 0)
         r = check_applied(db, path, list, count, &version);

@@ -20,8 +20,8 @@ struct nvr_store;
 struct nvr_db; /* one connection, valid inside a write job or between read_begin and read_end */
 
 /* Opens (creates) path, migrates it (a copy is made first when there is something to migrate),
- * starts the writer. 0, -EBUSY (locked by another process), -ENOTSUP (newer than this program),
- * -EUCLEAN (damaged), -errno. */
+ * starts the writer. 0, -EBUSY (locked by another process), -ENOTSUP (newer than this program, or
+ * not Heron's), -EUCLEAN (damaged), -errno. */
 NVR_CHECK int nvr_store_open(const char *path, struct nvr_store **ret_store);
 /* Everything queued is committed first. NULL: no-op. */
 void nvr_store_close(struct nvr_store *store);

@@ -1,0 +1,245 @@
+/* bench-store [FILE] — a month of 20 cameras (5.2 M segments of 10 s) in a database, and how fast
+ * it answers. Lines: name value unit limit ok|FAIL. Without FILE a temporary one is made and
+ * removed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/store/recordings.h"
+#include "lib/store/store.h"
+
+#define CAMERAS 20
+#define DAYS 30
+#define SEGMENT_MS 10000
+#define DAY_MS 86400000LL
+#define T0 1760000000000LL
+#define SEGMENTS (DAYS * DAY_MS / SEGMENT_MS)
+#define BATCH 100 /* segments of every camera in one job */
+#define ROUNDS 300
+
+static int failures;
+
+static void print(const char *name, double value, const char *unit, double limit, bool at_least)
+{
+    const bool ok = limit == 0 || (at_least ? value >= limit : value <= limit);
+
+    printf("%-28s %12.3f %-4s %10.3f %s\n", name, value, unit, limit, ok ? "ok" : "FAIL");
+    failures += !ok;
+}
+
+static void camera_name(int i, char dst[NVR_SLUG_SIZE])
+{
+    (void)nvr_fmt(dst, NVR_SLUG_SIZE, "camera-%02d", i);
+}
+
+/* arg: number of the first segment. Row-wise as they come in life: all cameras, then the next ten
+ * seconds. */
+static int job_fill(struct nvr_db *db, void *arg)
+{
+    static struct nvr_recording row = {.stream = "main",
+                                       .tier = "hot",
+                                       .codec = "h264",
+                                       .audio_codec = "aac",
+                                       .codec_string = "avc1.640028,mp4a.40.2",
+                                       .width = 2560,
+                                       .height = 1440,
+                                       .fps = 20,
+                                       .bitrate = 2000000,
+                                       .init_id = "00112233445566778899aabbccddeeff",
+                                       .init_size = 1210,
+                                       .keys_count = 5};
+    const int64_t first = *(const int64_t *)arg;
+    int r = 0;
+
+    memset(row.checksum, 'a', 64);
+    for (int64_t n = first; n < NVR_MIN(first + BATCH, SEGMENTS); n++) {
+        for (int c = 0; c < CAMERAS && r == 0; c++) {
+            camera_name(c, row.camera_id);
+            row.start_ms = T0 + n * SEGMENT_MS + c * 37;
+            row.end_ms = row.start_ms + SEGMENT_MS;
+            row.file_size = 2500000 + n % 1000;
+            for (uint32_t k = 0; k < row.keys_count; k++) {
+                row.keys[k].ms = k * 2000;
+                row.keys[k].offset = k * 500000 + 1210;
+            }
+            (void)nvr_fmt(row.file_path, sizeof(row.file_path),
+                          "%s/2026-11-20/10/segment_20261120_%06d.mp4", row.camera_id,
+                          (int)(n % 1000000));
+            r = nvr_recordings_upsert(db, &row);
+        }
+    }
+    return r;
+}
+
+static int fill(struct nvr_store *store)
+{
+    static int64_t numbers[SEGMENTS / BATCH + 1];
+    const int64_t start = nvr_clock_mono_us();
+    int r = 0;
+
+    for (int64_t i = 0; i * BATCH < SEGMENTS && r == 0; i++) {
+        numbers[i] = i * BATCH;
+        r = nvr_store_write(store, job_fill, NULL, &numbers[i]);
+        if (r == 0 && i % 50 == 49) /* the transactions of life are small */
+            r = nvr_store_flush(store, 60000);
+    }
+    if (r == 0)
+        r = nvr_store_flush(store, 60000);
+    print("store.insert",
+          (double)(SEGMENTS * CAMERAS) * 1e6 / (double)(nvr_clock_mono_us() - start), "1/s", 20000,
+          true);
+    return r;
+}
+
+static uint32_t random_state = 1;
+
+static uint32_t random_below(uint32_t n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 17;
+    random_state ^= random_state << 5;
+    return random_state % n;
+}
+
+static int count_span(int64_t start_ms, int64_t end_ms, int64_t size, void *arg)
+{
+    (void)start_ms;
+    (void)end_ms;
+    (void)size;
+    (*(int64_t *)arg)++;
+    return 0;
+}
+
+static int count_row(const struct nvr_recording *recording, void *arg)
+{
+    (void)recording;
+    (*(int64_t *)arg)++;
+    return 0;
+}
+
+static int ask_spans(struct nvr_db *db, const char *camera, int64_t at, int64_t *count)
+{
+    return nvr_recordings_spans(db, camera, at, at + DAY_MS, count_span, count);
+}
+
+static int ask_find(struct nvr_db *db, const char *camera, int64_t at, int64_t *count)
+{
+    static struct nvr_recording row;
+
+    (*count)++;
+    return nvr_recordings_find(db, camera, at, &row);
+}
+
+static int ask_page(struct nvr_db *db, const char *camera, int64_t at, int64_t *count)
+{
+    const struct nvr_recordings_query query = {
+        .camera_ids = &camera, .camera_count = 1, .end_ms = at + DAY_MS, .limit = 100};
+
+    return nvr_recordings_list(db, &query, count_row, count);
+}
+
+static int ask_page_all(struct nvr_db *db, const char *camera, int64_t at, int64_t *count)
+{
+    const struct nvr_recordings_query query = {.end_ms = at + DAY_MS, .limit = 100};
+
+    (void)camera;
+    return nvr_recordings_list(db, &query, count_row, count);
+}
+
+static int ask_totals(struct nvr_db *db, const char *camera, int64_t at, int64_t *count)
+{
+    struct nvr_recordings_totals totals;
+
+    (void)at;
+    (*count)++;
+    return nvr_recordings_totals(db, camera, &totals);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static int ask(struct nvr_store *store, const char *name, double limit_ms,
+               int (*query)(struct nvr_db *, const char *, int64_t, int64_t *))
+{
+    static int64_t times[ROUNDS];
+    char camera[NVR_SLUG_SIZE], label[64];
+    struct nvr_db *db;
+    int64_t count = 0;
+    int r = 0;
+
+    for (int i = 0; i < ROUNDS && r == 0; i++) {
+        const int64_t at = T0 + 10000 + (int64_t)random_below((DAYS - 1) * 86400) * 1000;
+        const int64_t start = nvr_clock_mono_us();
+
+        camera_name((int)random_below(CAMERAS), camera);
+        r = nvr_store_read_begin(store, &db);
+        if (r == 0) {
+            r = query(db, camera, at, &count);
+            nvr_store_read_end(store, db);
+        }
+        times[i] = nvr_clock_mono_us() - start;
+    }
+    if (r < 0)
+        return r;
+    qsort(times, ROUNDS, sizeof(times[0]), compare);
+    (void)nvr_fmt(label, sizeof(label), "%s.p50", name);
+    print(label, (double)times[ROUNDS / 2] / 1000, "ms", limit_ms, false);
+    (void)nvr_fmt(label, sizeof(label), "%s.p99", name);
+    print(label, (double)times[ROUNDS * 99 / 100] / 1000, "ms", limit_ms, false);
+    if (count == 0)
+        print(name, 0, "rows", 1, true);
+    return 0;
+}
+
+static int bench(const char *path)
+{
+    struct nvr_store *store = NULL;
+    int r = nvr_store_open(path, &store);
+
+    if (r < 0)
+        return r;
+    r = fill(store);
+    if (r == 0)
+        r = ask(store, "store.spans_24h", 50, ask_spans);
+    if (r == 0)
+        r = ask(store, "store.segment_at", 5, ask_find);
+    if (r == 0)
+        r = ask(store, "store.page_camera", 20, ask_page);
+    if (r == 0)
+        r = ask(store, "store.page_all", 20, ask_page_all);
+    if (r == 0)
+        r = ask(store, "store.totals", 5, ask_totals);
+    nvr_store_close(store);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    char path[] = "/var/tmp/nvr-bench-store-XXXXXX", other[64];
+    static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
+    const int fd = argc > 1 ? -1 : mkstemp(path);
+    const int64_t start = nvr_clock_mono_us();
+    int r;
+
+    if (fd >= 0)
+        close(fd);
+    else if (argc < 2)
+        return 1;
+    r = bench(argc > 1 ? argv[1] : path);
+    for (size_t i = 0; argc < 2 && i < NVR_ARRAY_SIZE(endings); i++) {
+        if (nvr_fmt(other, sizeof(other), "%s%s", path, endings[i]) > 0)
+            (void)unlink(other);
+    }
+    if (r < 0)
+        (void)fprintf(stderr, "bench-store: %s\n", strerror(-r));
+    print("store.bench_time", (double)(nvr_clock_mono_us() - start) / 1e6, "s", 60, false);
+    return r < 0 || failures > 0;
+}
