@@ -57,10 +57,14 @@ static void change(const struct nvr_config *config, const struct nvr_config_key 
     NVR_AUTO(nvr_config) replaced = NULL;
     NVR_AUTO(nvr_config) removed = NULL;
     struct nvr_config_errors errors;
+    int r;
 
-    check(nvr_config_camera_patch(config, key, id, patch, &patched, &errors), patched, id, "n: #");
-    check(nvr_config_camera_put(config, key, id, put, &replaced, &errors), replaced, id, "m");
-    check(nvr_config_camera_remove(config, key, id, &removed), removed, id, NULL);
+    r = nvr_config_camera_patch(config, key, id, patch, &patched, &errors);
+    check(r, patched, id, "n: #");
+    r = nvr_config_camera_put(config, key, id, put, &replaced, &errors);
+    check(r, replaced, id, "m");
+    r = nvr_config_camera_remove(config, key, id, &removed);
+    check(r, removed, id, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
