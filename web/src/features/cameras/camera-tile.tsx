@@ -47,7 +47,6 @@ export function CameraTile({ camera }: { camera: Camera }) {
     <Link
       ref={ref}
       to={`/cameras/${encodeURIComponent(camera.id)}`}
-      aria-label={`${camera.name}: open live view`}
       className="group shadow-card hover:shadow-pop relative block aspect-video overflow-hidden rounded-2xl bg-[#0a1012] ring-1 ring-black/10 transition-shadow dark:ring-white/8"
     >
       {onScreen && <TilePicture camera={camera} />}
@@ -60,7 +59,10 @@ export function CameraTile({ camera }: { camera: Camera }) {
         )}
       </div>
       <div className="pointer-events-none absolute inset-x-0 bottom-0 flex items-end justify-between gap-3 bg-gradient-to-t from-black/75 to-transparent p-3 pt-10 text-white">
-        <span className="truncate font-medium">{camera.name}</span>
+        <span className="truncate font-medium">
+          {camera.name}
+          <span className="sr-only">: open live view</span>
+        </span>
         {camera.main && (
           <span className="nums shrink-0 text-xs text-white/80">
             {formatSize(camera.main.width, camera.main.height)} · {formatFps(camera.main.fps)}

@@ -38,6 +38,7 @@ export function LivePlayer(props: Props) {
         autoPlay
         playsInline
         aria-label={`Live video of ${name}`}
+        aria-hidden={compact}
         data-phase={state?.phase ?? "connecting"}
         data-first-frame-ms={state?.firstFrameMs ?? undefined}
         className={cn(
