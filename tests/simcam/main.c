@@ -4,6 +4,7 @@
 #include <libavutil/log.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -205,6 +206,20 @@ static void report(const struct sim_server *server)
             server->connections, sum.frames, sum.packets, sum.bytes, sum.dropped, cpu);
 }
 
+static void clean_up(struct sim_server *server)
+{
+    while (server->client_count)
+        sim_client_free(server, server->client_count - 1);
+    for (int i = 0; i < server->mount_count; i++) {
+        free(server->mounts[i]->path);
+        free(server->mounts[i]->auth);
+        free(server->mounts[i]);
+    }
+    free(server->mounts);
+    free(server->clients);
+    sim_files_free();
+}
+
 int main(int argc, char **argv)
 {
     struct sim_server server = {.epoll_fd = -1, .rtsp_fd = -1, .http_fd = -1};
@@ -241,5 +256,6 @@ int main(int argc, char **argv)
     watch(&server, &server.http_fd);
     serve(&server, &signal_fd);
     report(&server);
+    clean_up(&server);
     return 0;
 }

@@ -259,3 +259,17 @@ struct sim_file *sim_file_load(const char *name)
             (double)file->period_us / 1e6, (double)file->len / 1e6);
     return file;
 }
+
+void sim_files_free(void)
+{
+    for (int i = 0; i < file_count; i++) {
+        for (int t = 0; t < files[i]->track_count; t++)
+            for (int k = 0; k < files[i]->tracks[t].set_count; k++)
+                free(files[i]->tracks[t].sets[k].data);
+        free(files[i]->name);
+        free(files[i]->frames);
+        free(files[i]->bytes);
+        free(files[i]);
+    }
+    free(files);
+}

@@ -358,6 +358,8 @@ void sim_rtsp_handle(struct sim_client *client, char *request)
         reply(client, request, "401 Unauthorized", headers, NULL);
         return;
     }
+    if (client->mount != mount)
+        sim_mount_stop(client); /* it is in the other one's list */
     client->mount = mount;
     if (client->rate <= 0 && mount->faults.slow_bytes > 0) {
         client->rate = mount->faults.slow_bytes;

@@ -69,6 +69,7 @@ struct sim_file {
 
 /* Loaded once per name and kept to the end. NULL: not usable (logged). */
 struct sim_file *sim_file_load(const char *name);
+void sim_files_free(void);
 struct sim_frame *sim_file_add_frame(struct sim_file *file, int track, int64_t due_us, int64_t ts,
                                      bool key);
 void sim_packetise_video(struct sim_file *file, struct sim_frame *frame, const uint8_t *data,
