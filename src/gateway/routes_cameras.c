@@ -40,7 +40,7 @@ static void handle_get(struct nvr_http_request *request, void *arg)
 static void reply_refused(struct nvr_http_request *request, int r,
                           const struct nvr_config_errors *errors)
 {
-    if (errors->count)
+    if (errors->count && r != -EEXIST)
         nvr_http_reply_fields(request, errors);
     else if (r == -EINVAL)
         nvr_http_reply_error(request, 422, "validation_failed", "The camera is not valid.");

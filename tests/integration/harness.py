@@ -236,8 +236,7 @@ class Nvr:
         self.port = free_port()
         self.api = Api(self.port)
         os.makedirs(self.data, exist_ok=True)
-        if config is not None:
-            self.write_config(config)
+        self.write_config('version: "1.0"\n' if config is None else config)  # none: the demo
 
     @property
     def recordings_dir(self):

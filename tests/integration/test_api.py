@@ -39,7 +39,7 @@ class Errors(harness.TestCase):
         self.check(request("POST", "/api/v1/cameras", b'{"name":"\xff\xfe"}'), 400, "bad_request")
         self.check(request("GET", "/api/v1/recordings?limit=many"), 400, "bad_request")
         self.check(request("GET", "/api/v1/recordings?start=yesterday"), 400, "bad_request")
-        self.check(request("GET", "/api/v1/recordings?cursor=%00%ff"), 400, "bad_request")
+        self.check(request("GET", "/api/v1/recordings?cursor=%ff%fe"), 400, "bad_request")
         self.check(request("GET", "/api/v1/recordings/%2e%2e%2f%2e%2e%2fetc%2fpasswd"), 404,
                    "not_found")
         answer = request("POST", "/api/v1/cameras", {"name": "", "stream": {"url": "gopher://x"}})
@@ -50,8 +50,8 @@ class Errors(harness.TestCase):
 
     def test_request_id_is_kept(self):
         server = self.nvr()
-        answer = server.api.request("GET", "/health", headers={"X-Request-Id": "abc-123"})
-        self.assertEqual(answer.headers["X-Request-Id"], "abc-123")
+        answer = server.api.request("GET", "/health", headers={"X-Request-Id": "abc-123-xyz"})
+        self.assertEqual(answer.headers["X-Request-Id"], "abc-123-xyz")
 
     def test_camera_life(self):
         camera = self.simcam(f"cam/main {media('h264.mp4')}")
