@@ -372,8 +372,8 @@ static void signal_thread(struct nvr_recorder *r, bool *flag)
 {
     (void)pthread_mutex_lock(&r->lock);
     *flag = true;
-    (void)pthread_cond_signal(&r->wake);
     (void)pthread_mutex_unlock(&r->lock);
+    (void)pthread_cond_signal(&r->wake); /* behind the lock: the thread does not run into it */
 }
 
 static int start_thread(struct nvr_recorder *r)
