@@ -167,6 +167,8 @@ static void next_turn(struct reconcile *rc)
                      "%u rows dropped",
                      rc->counts.indexed, rc->counts.repaired, rc->counts.damaged, rc->counts.failed,
                      rc->counts.dropped);
+            if (rc->on_done)
+                rc->on_done(&rc->counts, rc->on_done_arg);
         }
         return;
     }
