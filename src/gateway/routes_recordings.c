@@ -260,7 +260,9 @@ static void on_one(struct nvr_http_request *request, void *arg)
 {
     struct one *one = arg;
 
-    if (one->result < 0)
+    if (one->result == -EPROTO)
+        nvr_http_reply_error(request, 500, "damaged_file", "The recording's file is damaged.");
+    else if (one->result < 0)
         nvr_http_reply_errno(request, one->result, "recording");
     else if (one->form == FORM_JSON)
         nvr_http_reply_json_take(request, 200, to_json(&one->recording));

@@ -19,7 +19,7 @@
 
 NVR_LOG_TOPIC("snapshot");
 
-#define BUDGET_NOW_MS 80
+#define BUDGET_NOW_MS 50
 #define BUDGET_AT_MS 2000
 
 struct key {

@@ -16,12 +16,14 @@
 #include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"
+#include "lib/media/fmp4.h"
 #include "lib/store/cameras.h"
 #include "lib/store/recordings.h"
 #include "src/gateway/gateway_limits.h"
 #include "src/gateway/private.h"
 #include "tests/unit/fake_supervisor.h"
 #include "tests/unit/http_client.h"
+#include "tests/unit/init-segments.h"
 
 #define START_MS 1700000000000LL
 #define FILE_SIZE 300000
@@ -160,6 +162,17 @@ static int tear_down(void **state)
 }
 
 /* ---- helpers ---- */
+
+static size_t from_hex(const char *hex, uint8_t *dst, size_t dst_size)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t n = 0;
+
+    for (; hex[0] && hex[1] && n < dst_size; hex += 2)
+        dst[n++] =
+            (uint8_t)((strchr(digits, hex[0]) - digits) << 4 | (strchr(digits, hex[1]) - digits));
+    return n;
+}
 
 /* One request on a connection of its own. headers: lines with CRLF. */
 static void fetch(struct fixture *f, const char *method, const char *path, const char *headers,
@@ -674,6 +687,60 @@ static void playlist(void **state)
                  NULL, 404, "no_recording");
 }
 
+/* A real file of two fragments: download must start its clock at zero and change nothing else. */
+static void downloads_start_at_zero(void **state)
+{
+    struct fixture *f = *state;
+    static const struct nvr_fmp4_sample samples[] = {{.size = 1000, .duration = 3600, .key = true}};
+    static const uint8_t data[1000] = {1, 2, 3};
+    static uint8_t file[16384];
+    struct nvr_fmp4_track track = {
+        .id = 1, .samples = samples, .samples_count = 1, .data = data, .data_size = 1000};
+    struct nvr_fmp4_init init;
+    struct nvr_fmp4_fragment fragment;
+    struct answer whole;
+    struct answer part;
+    const size_t init_size = from_hex(INIT_H264_AAC, file, sizeof(file));
+    size_t size = init_size;
+    size_t first;
+
+    assert_int_equal(nvr_fmp4_parse_init(file, init_size, &init), 0);
+    first = nvr_fmp4_fragment_size(&track, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        track.tfdt = 1700000000ULL * 90000 + i * 3600;
+        nvr_fmp4_write_fragment(file + size, i + 1, &track, 1);
+        size += first;
+    }
+    write_file(nvr_supervisor_get_recordings_dir(f->supervisor), "front/1.mp4", file, size);
+
+    fetch(f, "GET", "/api/v1/recordings/front-1700000010000/download", "", NULL, &whole);
+    assert_int_equal(whole.status, 200);
+    assert_int_equal(whole.body_len, size);
+    assert_string_equal(answer_header(&whole, "Content-Disposition"),
+                        "attachment; filename=\"front_20231114_221330.mp4\"");
+    assert_memory_equal(whole.body, file, init_size);
+    assert_int_equal(
+        nvr_fmp4_parse_fragment(&init, (uint8_t *)whole.body + init_size, first, &fragment), 0);
+    assert_int_equal(fragment.tfdt[0], 0);
+    assert_memory_equal(whole.body + init_size + fragment.moof_size,
+                        file + init_size + fragment.moof_size, first - fragment.moof_size);
+    assert_int_equal(
+        nvr_fmp4_parse_fragment(&init, (uint8_t *)whole.body + init_size + first, first, &fragment),
+        0);
+    assert_int_equal(fragment.tfdt[0], 3600);
+
+    /* a range from the middle of the second fragment's head on */
+    fetch(f, "GET", "/api/v1/recordings/front-1700000010000/download", "Range: bytes=-1020\r\n",
+          NULL, &part);
+    assert_int_equal(part.status, 206);
+    assert_memory_equal(part.body, whole.body + size - 1020, 1020);
+    answer_done(&part);
+    answer_done(&whole);
+    /* not one of our files */
+    assert_error(f, "GET", "/api/v1/recordings/front-1700000000000/download", "", NULL, 500,
+                 "damaged_file");
+}
+
 /* ---- static files and documents ---- */
 
 static void web_files(void **state)
@@ -949,6 +1016,7 @@ int main(void)
         T(slow_reader_gets_everything),
         T(timeline_and_coverage),
         T(playlist),
+        T(downloads_start_at_zero),
         T(web_files),
         T(openapi_covers_every_route),
         T(live_starts_at_the_key_frame),
