@@ -145,6 +145,244 @@ static void h265_parameter_sets(void **state)
     }
 }
 
+/* Parameter sets that no encoder at hand writes, bit by bit. */
+struct writer {
+    uint8_t data[256];
+    size_t bits;
+};
+
+static void put(struct writer *writer, unsigned count, uint32_t value)
+{
+    for (unsigned i = count; i-- > 0; writer->bits++)
+        writer->data[writer->bits / 8] |= (uint8_t)((value >> i & 1) << (7 - writer->bits % 8));
+}
+
+static void put_ue(struct writer *writer, uint32_t value)
+{
+    unsigned length = 0;
+
+    while ((value + 1) >> (length + 1))
+        length++;
+    put(writer, length, 0);
+    put(writer, length + 1, value + 1);
+}
+
+static void put_se(struct writer *writer, int32_t value)
+{
+    put_ue(writer, value > 0 ? (uint32_t)value * 2 - 1 : (uint32_t)-value * 2);
+}
+
+/* With the emulation prevention bytes that a NAL unit needs. */
+static size_t as_nal(const struct writer *writer, uint8_t *dst)
+{
+    const size_t size = writer->bits / 8 + 1; /* the stop bit */
+    unsigned zeros = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        uint8_t byte = writer->data[i];
+
+        if (i == size - 1)
+            byte |= (uint8_t)(0x80 >> writer->bits % 8);
+        if (zeros >= 2 && byte <= 3) {
+            dst[n++] = 3;
+            zeros = 0;
+        }
+        dst[n++] = byte;
+        zeros = byte ? 0 : zeros + 1;
+    }
+    return n;
+}
+
+struct h264_made {
+    uint8_t profile, constraints;
+    uint32_t poc_type, ref_frames;
+    bool scaling, separate_planes;
+    bool fields, truncated_vui;
+};
+
+static int parse_made_h264(const struct h264_made *made, struct nvr_sps *sps)
+{
+    struct writer writer = {0};
+    uint8_t nal[512];
+
+    put(&writer, 8, 0x67);
+    put(&writer, 8, made->profile);
+    put(&writer, 8, made->constraints);
+    put(&writer, 8, 31);
+    put_ue(&writer, 0);
+    if (made->profile >= 100 || made->profile == 44) {
+        put_ue(&writer, made->separate_planes ? 3 : 1);
+        if (made->separate_planes)
+            put(&writer, 1, 1);
+        put_ue(&writer, 0);
+        put_ue(&writer, 0);
+        put(&writer, 1, 0);
+        put(&writer, 1, made->scaling);
+        for (int i = 0; made->scaling && i < (made->separate_planes ? 12 : 8); i++) {
+            put(&writer, 1, i % 3 != 2); /* some fall back */
+            if (i % 3 == 0)              /* whole list */
+                for (int n = 0; n < (i < 6 ? 16 : 64); n++)
+                    put_se(&writer, n % 2 ? 5 : -3);
+            else if (i % 3 == 1)
+                put_se(&writer, -8); /* "use the default": the next one is 0 at once */
+        }
+    }
+    put_ue(&writer, 12);
+    put_ue(&writer, made->poc_type);
+    if (made->poc_type == 0)
+        put_ue(&writer, 12);
+    if (made->poc_type == 1) {
+        put(&writer, 1, 1);
+        put_se(&writer, -70000);
+        put_se(&writer, 70000);
+        put_ue(&writer, 3);
+        for (int i = 0; i < 3; i++)
+            put_se(&writer, i * 1000 - 1000);
+    }
+    put_ue(&writer, made->ref_frames);
+    put(&writer, 1, 1);
+    put_ue(&writer, 44); /* 720 */
+    put_ue(&writer, made->fields ? 17 : 35);
+    put(&writer, 1, !made->fields);
+    if (made->fields)
+        put(&writer, 1, 1);
+    put(&writer, 1, 1);
+    put(&writer, 1, 1); /* cropping 1, 2, 3, 4 units */
+    for (uint32_t i = 1; i <= 4; i++)
+        put_ue(&writer, i);
+    put(&writer, 1, made->truncated_vui);
+    if (made->truncated_vui) {
+        put(&writer, 1, 1);
+        put(&writer, 8, 255); /* and no room for what it announces */
+    }
+    return nvr_h264_parse_sps(nal, as_nal(&writer, nal), sps);
+}
+
+static void rare_h264_fields(void **state)
+{
+    static const struct {
+        struct h264_made made;
+        uint32_t width, height;
+        uint8_t reorder;
+    } CASES[] = {
+        {{.profile = 66, .ref_frames = 4}, 714, 562, 0},
+        {{.profile = 77, .ref_frames = 1}, 714, 562, 0},
+        {{.profile = 77, .ref_frames = 2}, 714, 562, 1},
+        {{.profile = 77, .ref_frames = 16}, 714, 562, 2},
+        {{.profile = 77, .ref_frames = 4, .poc_type = 2}, 714, 562, 0},
+        {{.profile = 77, .ref_frames = 4, .poc_type = 1}, 714, 562, 2},
+        {{.profile = 77, .ref_frames = 4, .fields = true}, 714, 548, 2},
+        {{.profile = 88, .ref_frames = 4, .truncated_vui = true}, 714, 562, 2},
+        {{.profile = 100, .ref_frames = 4, .scaling = true}, 714, 562, 2},
+        {{.profile = 100, .ref_frames = 4, .constraints = 0x10}, 714, 562, 0},
+        {{.profile = 44, .ref_frames = 4}, 714, 562, 0},
+        {{.profile = 244, .ref_frames = 3, .scaling = true, .separate_planes = true}, 717, 569, 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(CASES); i++) {
+        struct nvr_sps sps = {0};
+
+        assert_int_equal(parse_made_h264(&CASES[i].made, &sps), 0);
+        assert_int_equal(sps.width, CASES[i].width);
+        assert_int_equal(sps.height, CASES[i].height);
+        assert_int_equal(sps.reorder_frames, CASES[i].reorder);
+        assert_true(sps.fps >= 0 && sps.fps <= 0);
+    }
+}
+
+/* Three sub-layers, scaling lists, predicted reference picture sets, long-term pictures. */
+static void rare_h265_fields(void **state)
+{
+    char codec[NVR_CODEC_STRING_SIZE];
+    struct writer writer = {0};
+    struct nvr_sps sps = {0};
+    uint8_t nal[512];
+
+    (void)state;
+    put(&writer, 16, 0x4201);
+    put(&writer, 8, 2 << 1 | 1);      /* VPS 0, three sub-layers, nesting */
+    put(&writer, 8, 0x40 | 0x20 | 2); /* space A, high tier, Main 10 */
+    put(&writer, 32, 0x20000000);
+    put(&writer, 32, 0xb0000012);
+    put(&writer, 16, 0);
+    put(&writer, 8, 153);
+    put(&writer, 4, 0xd); /* layer 0: profile and level, layer 1: level */
+    put(&writer, 12, 0);
+    for (int i = 0; i < 11; i++)
+        put(&writer, 8, 0x55);
+    put(&writer, 16, 0x7777);
+    put_ue(&writer, 0);
+    put_ue(&writer, 2); /* 4:2:2 */
+    put_ue(&writer, 1920);
+    put_ue(&writer, 1088);
+    put(&writer, 1, 1);
+    put_ue(&writer, 0);
+    put_ue(&writer, 1);
+    put_ue(&writer, 0);
+    put_ue(&writer, 8);
+    put_ue(&writer, 2);
+    put_ue(&writer, 2);
+    put_ue(&writer, 4);
+    put(&writer, 1, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        put_ue(&writer, 4);
+        put_ue(&writer, i + 1); /* reorder: the last one counts */
+        put_ue(&writer, 0);
+    }
+    for (int i = 0; i < 6; i++)
+        put_ue(&writer, 1);
+    put(&writer, 2, 3); /* scaling lists, written here */
+    for (int size = 0; size < 4; size++) {
+        for (int matrix = 0; matrix < 6; matrix += size == 3 ? 3 : 1) {
+            put(&writer, 1, matrix == 0);
+            if (matrix) {
+                put_ue(&writer, 1);
+                continue;
+            }
+            if (size > 1)
+                put_se(&writer, -4);
+            for (int n = 0; n < (size ? 64 : 16); n++)
+                put_se(&writer, 0);
+        }
+    }
+    put(&writer, 3, 1); /* pcm */
+    put(&writer, 8, 0x77);
+    put_ue(&writer, 0);
+    put_ue(&writer, 1);
+    put(&writer, 1, 0);
+    put_ue(&writer, 2); /* sets: two pictures, then predicted from it */
+    put_ue(&writer, 1);
+    put_ue(&writer, 1);
+    put_ue(&writer, 0);
+    put(&writer, 1, 1);
+    put_ue(&writer, 0);
+    put(&writer, 1, 1);
+    put(&writer, 2, 3);
+    put_ue(&writer, 0);
+    put(&writer, 4, 0x9); /* used; not used, not kept; used: three pictures asked */
+    put(&writer, 1, 1);   /* long-term */
+    put_ue(&writer, 2);
+    put(&writer, 9, 0x155);
+    put(&writer, 9, 0x0aa);
+    put(&writer, 2, 3);
+    put(&writer, 1, 1); /* VUI */
+    put(&writer, 4, 0);
+    put(&writer, 3, 0);
+    put(&writer, 1, 0);
+    put(&writer, 1, 1);
+    put(&writer, 32, 1001);
+    put(&writer, 32, 30000);
+    assert_int_equal(nvr_h265_parse_sps(nal, as_nal(&writer, nal), &sps), 0);
+    assert_int_equal(sps.width, 1918);
+    assert_int_equal(sps.height, 1080);
+    assert_int_equal(sps.reorder_frames, 3);
+    assert_true(sps.fps > 29.969 && sps.fps < 29.971);
+    assert_int_equal(nvr_h265_codec_string(&sps, codec, sizeof(codec)), 0);
+    assert_string_equal(codec, "hvc1.A2.4.H153.B0.0.0.12");
+}
+
 static void aac_configs(void **state)
 {
     static const struct {
@@ -188,10 +426,9 @@ static void foreign_units_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(h264_parameter_sets),
-        cmocka_unit_test(h265_parameter_sets),
-        cmocka_unit_test(aac_configs),
-        cmocka_unit_test(foreign_units_are_refused),
+        cmocka_unit_test(h264_parameter_sets), cmocka_unit_test(h265_parameter_sets),
+        cmocka_unit_test(rare_h264_fields),    cmocka_unit_test(rare_h265_fields),
+        cmocka_unit_test(aac_configs),         cmocka_unit_test(foreign_units_are_refused),
     };
 
     return cmocka_run_group_tests_name("sps", tests, NULL, NULL);
