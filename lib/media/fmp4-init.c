@@ -177,7 +177,7 @@ static bool parse_description(struct region stsd, struct nvr_fmp4_header *header
 /* 1: a video or audio track, 0: of another kind, -EPROTO. */
 static int parse_track(struct region trak, struct nvr_fmp4_header *ret_header)
 {
-    static const uint32_t STSD_PATH[] = {MINF, STBL, STSD};
+    static const uint32_t stsd_path[] = {MINF, STBL, STSD};
     struct nvr_fmp4_header header = {0};
     struct region mdia;
     struct region box;
@@ -195,7 +195,7 @@ static int parse_track(struct region trak, struct nvr_fmp4_header *ret_header)
     if (handler != VIDE && handler != SOUN)
         return 0;
     header.is_video = handler == VIDE;
-    if (!box_find_path(mdia, STSD_PATH, NVR_ARRAY_SIZE(STSD_PATH), &box) ||
+    if (!box_find_path(mdia, stsd_path, NVR_ARRAY_SIZE(stsd_path), &box) ||
         !parse_description(box, &header))
         return -EPROTO;
     *ret_header = header;

@@ -14,7 +14,7 @@
 
 #define NVR_FMP4_SAMPLES_MAX 512 /* per track and fragment */
 #define NVR_FMP4_TRACKS_MAX 4
-#define NVR_FMP4_INIT_MAX (64 * 1024)   /* bytes of an init segment that is read back */
+#define NVR_FMP4_INIT_MAX 65536u        /* bytes of an init segment that is read back */
 #define NVR_FMP4_READ_SAMPLES_MAX 65536 /* per track and fragment that is read back */
 
 struct nvr_fmp4_sample {

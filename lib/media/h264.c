@@ -25,10 +25,10 @@ struct h264_sps {
 
 static bool has_chroma_fields(uint8_t profile)
 {
-    static const uint8_t HIGH_PROFILES[] = {100, 110, 122, 244, 44,  83, 86,
+    static const uint8_t high_profiles[] = {100, 110, 122, 244, 44,  83, 86,
                                             118, 128, 138, 139, 134, 135};
 
-    return memchr(HIGH_PROFILES, profile, sizeof(HIGH_PROFILES)) != NULL;
+    return memchr(high_profiles, profile, sizeof(high_profiles)) != NULL;
 }
 
 static void skip_scaling_list(struct bits *bits, unsigned size)

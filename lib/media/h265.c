@@ -34,7 +34,7 @@ static void parse_profile_tier_level(struct bits *bits, unsigned sub_layers, str
         has_level[i] = bits_flag(bits);
     }
     if (sub_layers > 1)
-        bits_skip(bits, 2 * (8 - (sub_layers - 1))); /* reserved_zero_2bits up to eight */
+        bits_skip(bits, (size_t)2 * (8 - (sub_layers - 1))); /* reserved_zero_2bits up to eight */
     for (unsigned i = 0; i + 1 < sub_layers; i++)
         bits_skip(bits, (has_profile[i] ? 88u : 0u) + (has_level[i] ? 8u : 0u));
 }
@@ -89,9 +89,12 @@ static void skip_rps(struct bits *bits, struct h265_rps *sets, uint32_t index)
     if (index && bits_flag(bits)) { /* inter_ref_pic_set_prediction_flag */
         (void)bits_flag(bits);      /* delta_rps_sign */
         (void)bits_ue(bits);        /* abs_delta_rps_minus1 */
-        for (uint32_t i = 0; i <= sets[index - 1].pics && !bits->error; i++)
-            if (bits_flag(bits) || bits_flag(bits)) /* used_by_curr_pic_flag, use_delta_flag */
+        for (uint32_t i = 0; i <= sets[index - 1].pics && !bits->error; i++) {
+            const bool used = bits_flag(bits); /* used_by_curr_pic_flag */
+
+            if (used || bits_flag(bits)) /* use_delta_flag */
                 pics++;
+        }
     } else {
         const uint32_t negative = bits_ue_max(bits, RPS_PICS_MAX);
         const uint32_t positive = bits_ue_max(bits, RPS_PICS_MAX);
@@ -114,7 +117,9 @@ static void skip_coding_tools(struct bits *bits, uint32_t lsb_bits)
 
     for (int i = 0; i < 6; i++)
         (void)bits_ue(bits); /* block sizes and hierarchy depths */
-    if (bits_flag(bits) && bits_flag(bits))
+    const bool scaling_list_enabled = bits_flag(bits);
+
+    if (scaling_list_enabled && bits_flag(bits)) /* sps_scaling_list_data_present_flag */
         skip_scaling_lists(bits);
     bits_skip(bits, 2);    /* amp_enabled_flag, sample_adaptive_offset_enabled_flag */
     if (bits_flag(bits)) { /* pcm_enabled_flag */
@@ -214,10 +219,10 @@ static uint32_t reverse_bits(uint32_t value)
 /* ISO/IEC 14496-15 annex E.3. */
 int nvr_h265_codec_string(const struct nvr_sps *sps, char *dst, size_t dst_size)
 {
-    static const char *const SPACES[] = {"", "A", "B", "C"};
+    static const char *const spaces[] = {"", "A", "B", "C"};
     size_t flags = sizeof(sps->constraint_flags);
     int used =
-        nvr_fmt(dst, dst_size, "hvc1.%s%u.%X.%c%u", SPACES[sps->profile_space & 3], sps->profile,
+        nvr_fmt(dst, dst_size, "hvc1.%s%u.%X.%c%u", spaces[sps->profile_space & 3], sps->profile,
                 reverse_bits(sps->profile_compatibility), sps->constraints ? 'H' : 'L', sps->level);
 
     while (flags && !sps->constraint_flags[flags - 1])

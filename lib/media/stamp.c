@@ -401,7 +401,7 @@ static int64_t reorder(struct nvr_stamp *stamp, const struct frame *frame)
 
     /* Behind a hole the old pictures are long shown. */
     if (!stamp->reorder_filled ||
-        frame->in - window[0] > NVR_MAX(2 * second, 2 * (depth + 3) * duration)) {
+        frame->in - window[0] > NVR_MAX(2 * second, 2 * ((int64_t)depth + 3) * duration)) {
         for (unsigned i = 0; i < depth; i++)
             window[i] = frame->in - (int64_t)(depth - i) * duration;
         stamp->reorder_filled = true;

@@ -13,7 +13,7 @@ void nvr_ranges_done(struct nvr_ranges *ranges)
 
 static int push(struct nvr_ranges *ranges, int64_t start_ms, int64_t end_ms)
 {
-    if (ranges->count == ranges->cap) {
+    if (!ranges->items || ranges->count == ranges->cap) {
         const size_t cap = ranges->cap ? ranges->cap * 2 : FIRST_CAP;
         struct nvr_range *items = reallocarray(ranges->items, cap, sizeof(*items));
 

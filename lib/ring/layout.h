@@ -68,9 +68,10 @@ static_assert(sizeof(struct ring_init_slot) == 8312, "ring ABI: init slot");
 static_assert(offsetof(struct ring_header, head) == 64, "ring ABI: counters");
 static_assert(offsetof(struct ring_header, inits) == 128, "ring ABI: inits");
 static_assert(sizeof(struct ring_header) == 33408, "ring ABI: slots begin on a cache line");
-static_assert(sizeof(_Atomic uint64_t) == 8 && ATOMIC_LLONG_LOCK_FREE == 2 &&
-                  ATOMIC_INT_LOCK_FREE == 2,
-              "counters are shared between processes: they must be lock-free");
+/* Counters are shared between processes: they must be lock-free. */
+static_assert(sizeof(_Atomic uint64_t) == 8, "ring ABI: 64-bit counters");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit counters are lock-free");
+static_assert(ATOMIC_INT_LOCK_FREE > 1, "32-bit counters are lock-free");
 
 /* Header (with slots) and payload twice in a row; private copies of the sizes. */
 struct ring_map {

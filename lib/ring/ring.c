@@ -94,6 +94,7 @@ static int create_memory(struct nvr_ring *ring, const char *name)
     r = ring_map_fd(map, ring->fd, PROT_READ | PROT_WRITE);
     if (r < 0)
         return r;
+    assert(map->header);
     map->header->magic = RING_MAGIC;
     map->header->version = RING_VERSION;
     map->header->header_size = map->header_size;

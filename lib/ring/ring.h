@@ -21,8 +21,8 @@
 #include "lib/base/buf.h"
 #include "lib/base/macros.h"
 
-#define NVR_RING_MIN_SIZE (256 * 1024)
-#define NVR_RING_MAX_SIZE (256 * 1024 * 1024)
+#define NVR_RING_MIN_SIZE 262144u    /* 256 KiB */
+#define NVR_RING_MAX_SIZE 268435456u /* 256 MiB */
 #define NVR_RING_INITS 4
 #define NVR_RING_INIT_MAX 8192
 #define NVR_RING_CODECS_MAX 96

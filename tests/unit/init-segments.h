@@ -1,4 +1,5 @@
-/* init-segments.h — ftyp+moov as libavformat 59 writes them (empty_moov+default_base_moof), in hex. */
+/* init-segments.h — ftyp+moov as libavformat 59 writes them (movflags
+ * empty_moov+default_base_moof), in hex. */
 #ifndef NVR_TESTS_INIT_SEGMENTS_H
 #define NVR_TESTS_INIT_SEGMENTS_H
 

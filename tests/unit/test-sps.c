@@ -292,6 +292,48 @@ static void rare_h264_fields(void **state)
     }
 }
 
+static void put_h265_scaling_lists(struct writer *writer)
+{
+    put(writer, 2, 3); /* scaling lists, written here */
+    for (int size = 0; size < 4; size++) {
+        for (int matrix = 0; matrix < 6; matrix += size == 3 ? 3 : 1) {
+            put(writer, 1, matrix == 0);
+            if (matrix) {
+                put_ue(writer, 1);
+                continue;
+            }
+            if (size > 1)
+                put_se(writer, -4);
+            for (int n = 0; n < (size ? 64 : 16); n++)
+                put_se(writer, 0);
+        }
+    }
+}
+
+static void put_h265_tools(struct writer *writer)
+{
+    put(writer, 3, 1); /* pcm */
+    put(writer, 8, 0x77);
+    put_ue(writer, 0);
+    put_ue(writer, 1);
+    put(writer, 1, 0);
+    put_ue(writer, 2); /* sets: two pictures, then predicted from it */
+    put_ue(writer, 1);
+    put_ue(writer, 1);
+    put_ue(writer, 0);
+    put(writer, 1, 1);
+    put_ue(writer, 0);
+    put(writer, 1, 1);
+    put(writer, 2, 3);
+    put_ue(writer, 0);
+    put(writer, 4, 0x9); /* used; not used, not kept; used: three pictures asked */
+    put(writer, 1, 1);   /* long-term */
+    put_ue(writer, 2);
+    put(writer, 9, 0x155);
+    put(writer, 9, 0x0aa);
+    put(writer, 2, 3);
+}
+
 /* Three sub-layers, scaling lists, predicted reference picture sets, long-term pictures. */
 static void rare_h265_fields(void **state)
 {
@@ -333,40 +375,8 @@ static void rare_h265_fields(void **state)
     }
     for (int i = 0; i < 6; i++)
         put_ue(&writer, 1);
-    put(&writer, 2, 3); /* scaling lists, written here */
-    for (int size = 0; size < 4; size++) {
-        for (int matrix = 0; matrix < 6; matrix += size == 3 ? 3 : 1) {
-            put(&writer, 1, matrix == 0);
-            if (matrix) {
-                put_ue(&writer, 1);
-                continue;
-            }
-            if (size > 1)
-                put_se(&writer, -4);
-            for (int n = 0; n < (size ? 64 : 16); n++)
-                put_se(&writer, 0);
-        }
-    }
-    put(&writer, 3, 1); /* pcm */
-    put(&writer, 8, 0x77);
-    put_ue(&writer, 0);
-    put_ue(&writer, 1);
-    put(&writer, 1, 0);
-    put_ue(&writer, 2); /* sets: two pictures, then predicted from it */
-    put_ue(&writer, 1);
-    put_ue(&writer, 1);
-    put_ue(&writer, 0);
-    put(&writer, 1, 1);
-    put_ue(&writer, 0);
-    put(&writer, 1, 1);
-    put(&writer, 2, 3);
-    put_ue(&writer, 0);
-    put(&writer, 4, 0x9); /* used; not used, not kept; used: three pictures asked */
-    put(&writer, 1, 1);   /* long-term */
-    put_ue(&writer, 2);
-    put(&writer, 9, 0x155);
-    put(&writer, 9, 0x0aa);
-    put(&writer, 2, 3);
+    put_h265_scaling_lists(&writer);
+    put_h265_tools(&writer);
     put(&writer, 1, 1); /* VUI */
     put(&writer, 4, 0);
     put(&writer, 3, 0);
