@@ -7,6 +7,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
 #include "lib/config/internal.h"
+#include "lib/config/unconst.h"
 #include "lib/config/yaml_edit.h"
 
 NVR_LOG_TOPIC("config");
@@ -41,7 +42,7 @@ static bool is_writable(const json_t *body)
     struct level levels[LEVELS_MAX];
     size_t depth = 0;
 
-    levels[depth++] = (struct level){body, json_object_iter((json_t *)(uintptr_t)body), 0};
+    levels[depth++] = (struct level){body, json_object_iter(nvr_json_unconst(body)), 0};
     while (depth > 0) {
         struct level *top = &levels[depth - 1];
         const json_t *child;
@@ -52,7 +53,7 @@ static bool is_writable(const json_t *body)
             child = json_object_iter_value(top->iter);
             if (child && (key[0] == '\0' || strlen(key) > KEY_MAX))
                 return false;
-            top->iter = json_object_iter_next((json_t *)(uintptr_t)top->value, top->iter);
+            top->iter = json_object_iter_next(nvr_json_unconst(top->value), top->iter);
         } else {
             child = json_array_get(top->value, top->index++);
         }
@@ -61,8 +62,7 @@ static bool is_writable(const json_t *body)
         } else if (json_is_object(child) || json_is_array(child)) {
             if (depth == LEVELS_MAX)
                 return false;
-            levels[depth++] =
-                (struct level){child, json_object_iter((json_t *)(uintptr_t)child), 0};
+            levels[depth++] = (struct level){child, json_object_iter(nvr_json_unconst(child)), 0};
         } else if (json_is_string(child) &&
                    strlen(json_string_value(child)) != json_string_length(child)) {
             return false;
@@ -85,7 +85,7 @@ static int merge_member(struct merge_level *levels, size_t *depth)
     const json_t *value = json_object_iter_value(top->iter);
     json_t *inner;
 
-    top->iter = json_object_iter_next((json_t *)(uintptr_t)top->patch, top->iter);
+    top->iter = json_object_iter_next(nvr_json_unconst(top->patch), top->iter);
     if (json_is_null(value)) {
         (void)json_object_del(top->target, key);
         return 0;
@@ -99,7 +99,7 @@ static int merge_member(struct merge_level *levels, size_t *depth)
             return -ENOMEM;
     }
     levels[(*depth)++] =
-        (struct merge_level){inner, value, json_object_iter((json_t *)(uintptr_t)value)};
+        (struct merge_level){inner, value, json_object_iter(nvr_json_unconst(value))};
     return 0;
 }
 
@@ -111,7 +111,7 @@ static int merge(json_t *target, const json_t *patch)
     int r = 0;
 
     levels[depth++] =
-        (struct merge_level){target, patch, json_object_iter((json_t *)(uintptr_t)patch)};
+        (struct merge_level){target, patch, json_object_iter(nvr_json_unconst(patch))};
     while (depth > 0 && r == 0) {
         if (!levels[depth - 1].iter)
             depth--;

@@ -16,7 +16,7 @@
 #include "lib/base/macros.h"
 #include "lib/base/url.h"
 
-#define NVR_CONFIG_SIZE_MAX (4 * 1024 * 1024)
+#define NVR_CONFIG_SIZE_MAX 4194304
 #define NVR_CONFIG_CAMERAS_MAX 512
 #define NVR_CONFIG_FALLBACKS_MAX 8
 #define NVR_CONFIG_ERRORS_MAX 64

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/log.h"
 #include "lib/config/format.h"
+#include "lib/config/unconst.h"
 
 #define DEPTH_MAX (NVR_JSON_DEPTH_MAX + 2)
 
@@ -131,6 +133,8 @@ static void add_finding(const struct walk *walk, const char *expected, const jso
         return;
     }
     text = nvr_json_dump(value);
+    if (text)
+        nvr_log_redact(text); /* a URL in a place where none belongs */
     nvr_config_error_add(walk->errors, walk->path, "expected %.150s, got %.60s", expected,
                          text ? text : "?");
 }
@@ -210,23 +214,26 @@ static bool is_in(const json_t *list, const json_t *value)
     return false;
 }
 
+static bool is_in_range(const json_t *value, const json_t *schema)
+{
+    const json_t *min = json_object_get(schema, "minimum");
+    const json_t *max = json_object_get(schema, "maximum");
+
+    return !json_is_number(value) ||
+           ((!min || json_number_value(value) >= json_number_value(min)) &&
+            (!max || json_number_value(value) <= json_number_value(max)));
+}
+
 static void check_value(const struct walk *walk, const json_t *value, const json_t *schema)
 {
     const json_t *list = json_object_get(schema, "enum");
-    const json_t *min = json_object_get(schema, "minimum");
-    const json_t *max = json_object_get(schema, "maximum");
     const json_t *items = json_object_get(schema, "maxItems");
     char expected[200];
 
     if (list && !is_in(list, value)) {
         describe_enum(list, expected, sizeof(expected));
         add_finding(walk, expected, value);
-    } else if (!type_fits(value, schema)) {
-        describe(schema, expected, sizeof(expected));
-        add_finding(walk, expected, value);
-    } else if (json_is_number(value) &&
-               ((min && json_number_value(value) < json_number_value(min)) ||
-                (max && json_number_value(value) > json_number_value(max)))) {
+    } else if (!type_fits(value, schema) || !is_in_range(value, schema)) {
         describe(schema, expected, sizeof(expected));
         add_finding(walk, expected, value);
     } else if (json_is_string(value)) {
@@ -249,7 +256,7 @@ static int push(struct walk *walk, json_t *value, const json_t *schema)
     walk->frames[walk->depth++] = (struct frame){
         .value = value,
         .schema = schema,
-        .iter = json_object_iter((json_t *)(uintptr_t)json_object_get(schema, "properties")),
+        .iter = json_object_iter(nvr_json_unconst(json_object_get(schema, "properties"))),
         .path_len = strlen(walk->path)};
     return 0;
 }
@@ -285,7 +292,7 @@ static int fill_member(struct frame *frame, const char *name, const json_t *sche
 
 static int step_object(struct walk *walk, struct frame *frame)
 {
-    json_t *properties = (json_t *)(uintptr_t)json_object_get(frame->schema, "properties");
+    json_t *properties = nvr_json_unconst(json_object_get(frame->schema, "properties"));
     const char *name = json_object_iter_key(frame->iter);
     const json_t *schema = json_object_iter_value(frame->iter);
     json_t *value = json_object_get(frame->value, name);
@@ -340,7 +347,7 @@ int nvr_schema_check(const json_t *value, const json_t *schema, const char *pref
 
     (void)snprintf(walk.path, sizeof(walk.path), "%s", prefix);
     /* Without fill nothing is written. */
-    return run_walk(&walk, (json_t *)(uintptr_t)value, schema);
+    return run_walk(&walk, nvr_json_unconst(value), schema);
 }
 
 int nvr_schema_fill(json_t *value, const json_t *schema)

@@ -19,6 +19,7 @@ NVR_LOG_TOPIC("config");
 #define KEY_SIZE crypto_aead_xchacha20poly1305_ietf_KEYBYTES
 #define NONCE_SIZE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_SIZE crypto_aead_xchacha20poly1305_ietf_ABYTES
+#define KEY_HEX_SIZE 64
 #define PLAIN_MAX 1024
 #define BOX_MAX (NONCE_SIZE + PLAIN_MAX + TAG_SIZE)
 #define BASE64 sodium_base64_VARIANT_ORIGINAL
@@ -36,7 +37,7 @@ static bool decode_key(const char *text, unsigned char bytes[KEY_SIZE])
 
     if (text[size + strspn(text + size, " \t\r\n")] != '\0')
         return false;
-    if (size == 2 * KEY_SIZE &&
+    if (size == KEY_HEX_SIZE &&
         sodium_hex2bin(bytes, KEY_SIZE, text, size, NULL, &len, &end) == 0 && len == KEY_SIZE &&
         end == text + size)
         return true;
@@ -93,7 +94,7 @@ static int create_key(const char *path, struct nvr_config_key *key)
 int nvr_config_key_open(const char *path, struct nvr_config_key **ret_key)
 {
     NVR_AUTO(nvr_config_key) key = NULL;
-    const char *text = getenv(VARIABLE);
+    const char *text = getenv(VARIABLE); // NOLINT(concurrency-mt-unsafe): nobody sets it
     int r = 0;
 
     assert(path && ret_key);

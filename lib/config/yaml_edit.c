@@ -131,7 +131,7 @@ static int find_dash(const struct splicer *s, const struct nvr_yaml_node *item, 
 static int find_lead(const struct splicer *s, const struct nvr_yaml_node *node, size_t *ret_at)
 {
     const struct nvr_yaml_node *key;
-    size_t at;
+    size_t at = 0;
     int r;
 
     if (node->parent->kind == NVR_YAML_LIST) {

@@ -190,6 +190,7 @@ static int open_collection(struct builder *b, const yaml_event_t *event, bool ma
         r = add_node(b, event, map ? NVR_YAML_MAP : NVR_YAML_LIST, &node);
     if (r < 0)
         return r;
+    assert(node);
     node->flow = map ? event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE
                      : event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
     b->open = node;
@@ -220,6 +221,7 @@ static int take_event(struct builder *b, const yaml_event_t *event)
         return open_collection(b, event, false);
     case YAML_MAPPING_END_EVENT:
     case YAML_SEQUENCE_END_EVENT:
+        assert(b->open); /* libyaml pairs its events */
         b->open->end = byte_of(b, event->end_mark);
         b->open = b->open->parent;
         b->depth--;

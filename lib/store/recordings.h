@@ -13,7 +13,7 @@
 #define NVR_RECORDING_PATH_SIZE 256
 #define NVR_RECORDING_KEYS_MAX 512
 #define NVR_RECORDING_SPAN_MAX_MS                                                                  \
-    (60 * 60 * 1000) /* no segment is longer; bounds overlap searches */
+    INT64_C(3600000) /* no segment is longer; bounds overlap searches */
 #define NVR_RECORDINGS_LIMIT_MAX 10000
 #define NVR_RECORDINGS_CAMERAS_MAX 512
 

@@ -55,7 +55,7 @@ static struct item *take_batch(struct nvr_writer *writer, unsigned *ret_count)
         return NULL;
     while (!writer->closing && writer->flush_to <= writer->completed &&
            writer->posted - writer->completed < BATCH_MAX) {
-        const int64_t due_us = writer->head->queued_us + NVR_STORE_COMMIT_MS * 1000;
+        const int64_t due_us = writer->head->queued_us + INT64_C(1000) * NVR_STORE_COMMIT_MS;
         const struct timespec due = timespec_of_us(due_us);
 
         if (nvr_clock_mono_us() >= due_us)

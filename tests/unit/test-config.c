@@ -141,6 +141,9 @@ static void test_findings(void **state)
             12, "rtsp, rtsps, rtmp, rtmps, http, https, file; ftp:// is not supported");
     refused("cameras:\n  - id: a\n    stream: {url: file://media/a}\n", "cameras[0].stream.url", 3,
             19, "absolute");
+    refused("cameras:\n  - id: a\n    stream: rtsp://u:pw@h/1\n", "cameras[0].stream", 3, 13,
+            "expected a section");
+    assert_null(strstr(errors.items[0].message, "pw"));
     refused("cameras: {}\n", "cameras", 1, 10, "expected a list, got a section");
     refused("- a\n", "", 1, 1, "expected a section");
     refused("system: {timezone: Mars/Olympus}\n", "system.timezone", 1, 20, "time zone");
