@@ -95,6 +95,28 @@ void client_send_str(struct client *client, const char *text)
     client_send(client, text, strlen(text));
 }
 
+/* 0 when it is none. */
+static size_t number(struct nvr_str text)
+{
+    uint64_t value = 0;
+
+    return nvr_str_to_u64(text, SIZE_MAX, &value) == 0 ? (size_t)value : 0;
+}
+
+static size_t hex_number(const uint8_t *digits, size_t count)
+{
+    static const char all[] = "0123456789abcdef";
+    size_t value = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *at = strchr(all, digits[i]);
+
+        MUST(at && *at);
+        value = value << 4 | (size_t)(at - all);
+    }
+    return value;
+}
+
 static const char *find_head_end(struct client *client)
 {
     const char *text = nvr_buf_cstr(&client->in);
@@ -147,7 +169,7 @@ static void take_chunks(struct client *client, struct nvr_buf *body, int64_t dea
             MUST(head.len == 10 || client->closed);
             break;
         }
-        len = strtoul(nvr_buf_cstr(&head), NULL, 16);
+        len = hex_number(head.data, 8);
         if (!len)
             break;
         take(client, body, len, deadline);
@@ -175,12 +197,13 @@ void client_read_answer(struct client *client, bool is_head, struct answer *answ
     answer->head = strndup((const char *)client->in.data, head_len);
     nvr_buf_consume(&client->in, head_len);
     MUST(strncmp(answer->head, "HTTP/1.1 ", 9) == 0);
-    answer->status = (unsigned)strtoul(answer->head + 9, NULL, 10);
+    answer->status = (unsigned)number((struct nvr_str){answer->head + 9, 3});
     nvr_buf_init(&body, 64 * 1024 * 1024);
     if (strcmp(answer_header(answer, "Transfer-Encoding"), "chunked") == 0)
         take_chunks(client, &body, deadline);
     else if (!is_head && answer->status != 304 && answer->status != 204 && answer->status != 101)
-        take(client, &body, strtoul(answer_header(answer, "Content-Length"), NULL, 10), deadline);
+        take(client, &body, number(nvr_str_from(answer_header(answer, "Content-Length"))),
+             deadline);
     answer->body_len = body.len;
     answer->body = nvr_buf_take_cstr(&body);
 }

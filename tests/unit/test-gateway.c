@@ -1,5 +1,4 @@
 /* The gateway over real sockets, on canned cameras and a real store. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,236 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "lib/base/file.h"
-#include "lib/base/json.h"
-#include "lib/base/log.h"
 #include "lib/media/fmp4.h"
-#include "lib/store/cameras.h"
-#include "lib/store/recordings.h"
 #include "src/gateway/gateway_limits.h"
-#include "src/gateway/private.h"
-#include "tests/unit/fake_supervisor.h"
-#include "tests/unit/http_client.h"
+#include "tests/unit/gateway_fixture.h"
 #include "tests/unit/init-segments.h"
-
-#define START_MS 1700000000000LL
-#define FILE_SIZE 300000
-
-struct fixture {
-    uv_loop_t loop;
-    char dir[64];
-    struct nvr_supervisor *supervisor;
-    struct nvr_gateway *gateway;
-    int port;
-    bool stopped;
-};
-
-/* ---- set-up ---- */
-
-static void write_file(const char *dir, const char *name, const void *data, size_t len)
-{
-    char path[4096];
-
-    assert_int_equal(nvr_path_join(path, sizeof(path), dir, name), 0);
-    assert_int_equal(nvr_file_write_atomic(path, data, len, 0600), 0);
-}
-
-static int add_rows(struct nvr_db *db, void *arg)
-{
-    static struct nvr_recording recording;
-
-    (void)arg;
-    for (int i = 0; i < 3; i++) {
-        memset(&recording, 0, sizeof(recording));
-        memcpy(recording.camera_id, "front", 6);
-        memcpy(recording.stream, "main", 5);
-        memcpy(recording.tier, "hot", 4);
-        memcpy(recording.codec, "h264", 5);
-        memcpy(recording.init_id, "abc", 4);
-        memset(recording.checksum, 'c', sizeof(recording.checksum) - 1);
-        /* 0–10 s, 10–20 s, then a hole, 60–70 s */
-        recording.start_ms = START_MS + (i == 2 ? 60000 : i * 10000);
-        recording.end_ms = recording.start_ms + 10000;
-        recording.file_size = FILE_SIZE;
-        recording.init_size = 100;
-        recording.keys_count = 2;
-        recording.keys[0].ms = 0;
-        recording.keys[0].offset = 100;
-        recording.keys[1].ms = 5000;
-        recording.keys[1].offset = 150000;
-        if (nvr_fmt(recording.file_path, sizeof(recording.file_path), "front/%d.mp4", i) < 0 ||
-            nvr_recordings_upsert(db, &recording) < 0)
-            return -EIO;
-    }
-    return nvr_camera_log_status(db, "front", "online", "", START_MS);
-}
-
-static void make_recordings(struct fixture *f)
-{
-    struct nvr_store *store = nvr_supervisor_get_store(f->supervisor);
-    const char *dir = nvr_supervisor_get_recordings_dir(f->supervisor);
-    static uint8_t bytes[FILE_SIZE];
-    char path[4096];
-
-    assert_int_equal(nvr_path_join(path, sizeof(path), dir, "front"), 0);
-    assert_int_equal(nvr_mkdir_p(path, 0700), 0);
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        bytes[i] = (uint8_t)(i % 251);
-    write_file(dir, "front/0.mp4", bytes, sizeof(bytes));
-    assert_int_equal(nvr_store_write(store, add_rows, NULL, NULL), 0);
-    assert_int_equal(nvr_store_flush(store, 2000), 0);
-}
-
-static void make_web(const char *web)
-{
-    char assets[4096];
-    char docs[4096];
-
-    assert_int_equal(nvr_path_join(assets, sizeof(assets), web, "assets"), 0);
-    assert_int_equal(nvr_mkdir_p(assets, 0700), 0);
-    assert_int_equal(nvr_path_join(docs, sizeof(docs), web, "docs"), 0);
-    assert_int_equal(nvr_mkdir_p(docs, 0700), 0);
-    write_file(web, "index.html", "<html>heron</html>", 18);
-    write_file(assets, "app.js", "let a = 1;", 10);
-    write_file(assets, "app.js.gz", "GZIPPED", 7);
-    write_file(docs, "swagger-ui-bundle.js", "swagger", 7);
-}
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    struct nvr_gateway_options options = {.port = 0};
-    char web[128];
-
-    nvr_log_set_level(NVR_LOG_ERROR);
-    memcpy(f->dir, "/tmp/heron-gateway-XXXXXX", 26);
-    assert_non_null(mkdtemp(f->dir));
-    assert_true(nvr_fmt(web, sizeof(web), "%s/web", f->dir) > 0);
-    make_web(web);
-    assert_int_equal(uv_loop_init(&f->loop), 0);
-    f->supervisor = fake_supervisor_new(&f->loop, f->dir);
-    make_recordings(f);
-    options.loop = &f->loop;
-    options.supervisor = f->supervisor;
-    options.web_dir = web;
-    assert_int_equal(nvr_gateway_start(&options, &f->gateway), 0);
-    f->port = nvr_gateway_get_port(f->gateway);
-    assert_true(f->port > 0);
-    *state = f;
-    return 0;
-}
-
-static void on_stopped(void *arg)
-{
-    ((struct fixture *)arg)->stopped = true;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st;
-    (void)kind;
-    (void)ftw;
-    return remove(path);
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    nvr_gateway_stop(f->gateway, on_stopped, f);
-    while (uv_run(&f->loop, UV_RUN_ONCE))
-        ;
-    assert_true(f->stopped);
-    nvr_gateway_free(f->gateway);
-    fake_supervisor_free(f->supervisor);
-    assert_int_equal(uv_loop_close(&f->loop), 0);
-    assert_int_equal(nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
-    free(f);
-    return 0;
-}
-
-/* ---- helpers ---- */
-
-static size_t from_hex(const char *hex, uint8_t *dst, size_t dst_size)
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t n = 0;
-
-    for (; hex[0] && hex[1] && n < dst_size; hex += 2)
-        dst[n++] =
-            (uint8_t)((strchr(digits, hex[0]) - digits) << 4 | (strchr(digits, hex[1]) - digits));
-    return n;
-}
-
-/* One request on a connection of its own. headers: lines with CRLF. */
-static void fetch(struct fixture *f, const char *method, const char *path, const char *headers,
-                  const char *body, struct answer *answer)
-{
-    struct client client;
-    struct nvr_buf text;
-
-    client_open(&client, &f->loop, f->port);
-    nvr_buf_init(&text, 4 * 1024 * 1024);
-    (void)nvr_buf_printf(&text, "%s %s HTTP/1.1\r\nHost: localhost:%d\r\n%s", method, path, f->port,
-                         headers);
-    if (body)
-        (void)nvr_buf_printf(&text, "Content-Length: %zu\r\n", strlen(body));
-    (void)nvr_buf_append_str(&text, "\r\n");
-    if (body)
-        (void)nvr_buf_append_str(&text, body);
-    assert_int_equal(nvr_buf_status(&text), 0);
-    client_send(&client, text.data, text.len);
-    nvr_buf_done(&text);
-    client_read_answer(&client, strcmp(method, "HEAD") == 0, answer);
-    client_close(&client);
-}
-
-static unsigned status_of(struct fixture *f, const char *method, const char *path,
-                          const char *headers, const char *body)
-{
-    struct answer answer;
-    unsigned status;
-
-    fetch(f, method, path, headers, body, &answer);
-    status = answer.status;
-    answer_done(&answer);
-    return status;
-}
-
-static json_t *fetch_json(struct fixture *f, const char *path, unsigned expected)
-{
-    struct answer answer;
-    json_t *value = NULL;
-
-    fetch(f, "GET", path, "", NULL, &answer);
-    assert_int_equal(answer.status, expected);
-    assert_int_equal(nvr_json_parse(answer.body, answer.body_len, &value, NULL, 0), 0);
-    answer_done(&answer);
-    return value;
-}
-
-static void assert_error(struct fixture *f, const char *method, const char *path,
-                         const char *headers, const char *body, unsigned status, const char *code)
-{
-    NVR_AUTO_JSON value = NULL;
-    struct answer answer;
-
-    fetch(f, method, path, headers, body, &answer);
-    assert_int_equal(answer.status, status);
-    assert_int_equal(nvr_json_parse(answer.body, answer.body_len, &value, NULL, 0), 0);
-    assert_string_equal(json_string_value(json_object_get(json_object_get(value, "error"), "code")),
-                        code);
-    assert_string_equal(json_string_value(json_object_get(value, "request_id")),
-                        answer_header(&answer, "X-Request-Id"));
-    assert_true(json_is_array(json_object_get(json_object_get(value, "error"), "fields")));
-    answer_done(&answer);
-}
 
 #define JSON_TYPE "Content-Type: application/json\r\n"
 
@@ -263,7 +39,7 @@ static void answers_and_headers(void **state)
 
     fetch(f, "HEAD", "/api/v1/cameras", "", NULL, &answer);
     assert_int_equal(answer.status, 200);
-    assert_true(strtoul(answer_header(&answer, "Content-Length"), NULL, 10) > 20);
+    assert_true(strlen(answer_header(&answer, "Content-Length")) > 2);
     answer_done(&answer);
 
     fetch(f, "OPTIONS", "/api/v1/cameras", "", NULL, &answer);
@@ -687,6 +463,17 @@ static void playlist(void **state)
                  NULL, 404, "no_recording");
 }
 
+static size_t from_hex(const char *hex, uint8_t *dst, size_t dst_size)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t n = 0;
+
+    for (; hex[0] && hex[1] && n < dst_size; hex += 2)
+        dst[n++] =
+            (uint8_t)((strchr(digits, hex[0]) - digits) << 4 | (strchr(digits, hex[1]) - digits));
+    return n;
+}
+
 /* A real file of two fragments: download must start its clock at zero and change nothing else. */
 static void downloads_start_at_zero(void **state)
 {
@@ -829,176 +616,9 @@ static void openapi_covers_every_route(void **state)
     assert_int_equal(documented, routed);
 }
 
-/* ---- live ---- */
-
-static void expect_text(struct client *client, const char *part)
-{
-    struct message message;
-
-    client_read_message(client, &message);
-    assert_int_equal(message.opcode, 1);
-    if (!strstr((const char *)message.data.data, part))
-        fail_msg("\"%s\" has no \"%s\"", (const char *)message.data.data, part);
-    message_done(&message);
-}
-
-static void expect_bytes(struct client *client, size_t len, unsigned char first)
-{
-    struct message message;
-
-    client_read_message(client, &message);
-    assert_int_equal(message.opcode, 2);
-    assert_int_equal(message.data.len, len);
-    assert_int_equal(message.data.data[0], first);
-    message_done(&message);
-}
-
-#define LIVE "/api/v1/cameras/front/stream/ws"
-
-static void live_starts_at_the_key_frame(void **state)
-{
-    struct fixture *f = *state;
-    struct client client;
-
-    fake_begin_epoch(f->supervisor, "avc1.64001f");
-    fake_publish(f->supervisor, true, 900, 'a');
-    fake_publish(f->supervisor, false, 100, 'b');
-    fake_publish(f->supervisor, true, 800, 'K');
-    fake_publish(f->supervisor, false, 200, 'd');
-    client_open(&client, &f->loop, f->port);
-    assert_int_equal(client_upgrade(&client, LIVE, "Origin: http://localhost\r\n"), 101);
-    expect_text(&client, "\"mime\":\"video/mp4; codecs=\\\"avc1.64001f\\\"\"");
-    expect_bytes(&client, strlen("INIT avc1.64001f"), 'I');
-    expect_bytes(&client, 800, 'K');
-    expect_bytes(&client, 200, 'd');
-    assert_false(client_has_message(&client));
-    fake_publish(f->supervisor, false, 300, 'e');
-    expect_bytes(&client, 300, 'e');
-
-    /* the camera changes its format */
-    fake_begin_epoch(f->supervisor, "hvc1.1.6.L93.B0");
-    fake_publish(f->supervisor, true, 700, 'H');
-    expect_text(&client, "\"codec\":\"h265\"");
-    expect_bytes(&client, strlen("INIT hvc1.1.6.L93.B0"), 'I');
-    expect_bytes(&client, 700, 'H');
-
-    fake_set_status(f->supervisor, "offline");
-    expect_text(&client, "\"status\":\"offline\"");
-
-    /* its worker was replaced */
-    fake_replace_ring(f->supervisor);
-    fake_begin_epoch(f->supervisor, "avc1.640028");
-    fake_publish(f->supervisor, true, 600, 'R');
-    expect_text(&client, "avc1.640028");
-    expect_bytes(&client, strlen("INIT avc1.640028"), 'I');
-    expect_bytes(&client, 600, 'R');
-    client_close(&client);
-    client_idle(&f->loop);
-    assert_int_equal(fake_watch_count(f->supervisor), 0);
-}
-
-static void live_tells_what_is_wrong(void **state)
-{
-    struct fixture *f = *state;
-    struct client client;
-
-    client_open(&client, &f->loop, f->port);
-    assert_int_equal(client_upgrade(&client, "/api/v1/cameras/none/stream/ws", ""), 404);
-    client_wait_closed(&client);
-    client_close(&client);
-    client_open(&client, &f->loop, f->port);
-    assert_int_equal(client_upgrade(&client, LIVE "?stream=sub", ""), 404);
-    client_close(&client);
-    client_open(&client, &f->loop, f->port);
-    assert_int_equal(client_upgrade(&client, LIVE "?stream=x", ""), 400);
-    client_close(&client);
-    client_open(&client, &f->loop, f->port);
-    assert_int_equal(client_upgrade(&client, "/health", ""), 400);
-    client_close(&client);
-
-    client_open(&client, &f->loop, f->port);
-    assert_int_equal(client_upgrade(&client, "/api/v1/cameras/back/stream/ws", ""), 101);
-    expect_text(&client, "\"status\":\"offline\"");
-    client_close(&client);
-
-    fake_begin_epoch(f->supervisor, "jpeg");
-    fake_publish(f->supervisor, true, 100, 'j');
-    client_open(&client, &f->loop, f->port);
-    assert_int_equal(client_upgrade(&client, LIVE, ""), 101);
-    expect_text(&client, "\"unsupported\"");
-    client_wait_closed(&client);
-    client_close(&client);
-}
-
-/* Small receive buffer: the kernel takes little for it. */
-static void open_slow(struct client *client, struct fixture *f)
-{
-    const int size = 65536;
-
-    client_open(client, &f->loop, f->port);
-    assert_int_equal(setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
-    assert_int_equal(client_upgrade(client, LIVE, ""), 101);
-}
-
-static void slow_viewer_skips_and_delays_nobody(void **state)
-{
-    struct fixture *f = *state;
-    struct client slow;
-    struct client quick;
-    struct message message;
-    bool told = false;
-    bool moved = false;
-
-    fake_begin_epoch(f->supervisor, "avc1.64001f");
-    fake_publish(f->supervisor, true, 1000, 'K');
-    open_slow(&slow, f);
-    client_open(&quick, &f->loop, f->port);
-    assert_int_equal(client_upgrade(&quick, LIVE, ""), 101);
-    expect_text(&quick, "init");
-    expect_bytes(&quick, strlen("INIT avc1.64001f"), 'I');
-    expect_bytes(&quick, 1000, 'K');
-
-    /* 12 MB through a ring of 1 MB; the slow one reads nothing */
-    for (int i = 0; i < 240; i++) {
-        const bool key = i % 10 == 0;
-
-        fake_publish(f->supervisor, key, 50000, key ? 'K' : 'd');
-        expect_bytes(&quick, 50000, key ? 'K' : 'd');
-    }
-    client_close(&quick);
-    while (!told || !moved) {
-        client_read_message(&slow, &message);
-        if (message.opcode == 1 && strstr((const char *)message.data.data, "\"gap\""))
-            told = true;
-        else if (message.opcode == 2 && told)
-            moved = message.data.data[0] == 'K';
-        assert_true(!told || moved || message.opcode == 1); /* the key frame comes at once */
-        message_done(&message);
-    }
-    client_close(&slow);
-}
-
-static void too_many_viewers(void **state)
-{
-    struct fixture *f = *state;
-    struct client clients[NVR_LIVE_VIEWERS_PER_CAMERA_MAX];
-    struct client one_more;
-
-    for (size_t i = 0; i < NVR_ARRAY_SIZE(clients); i++) {
-        client_open(&clients[i], &f->loop, f->port);
-        assert_int_equal(client_upgrade(&clients[i], LIVE, ""), 101);
-    }
-    assert_int_equal(fake_watch_count(f->supervisor), 1);
-    client_open(&one_more, &f->loop, f->port);
-    assert_int_equal(client_upgrade(&one_more, LIVE, ""), 503);
-    client_close(&one_more);
-    for (size_t i = 0; i < NVR_ARRAY_SIZE(clients); i++)
-        client_close(&clients[i]);
-}
-
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         T(answers_and_headers),
         T(errors),
@@ -1019,10 +639,6 @@ int main(void)
         T(downloads_start_at_zero),
         T(web_files),
         T(openapi_covers_every_route),
-        T(live_starts_at_the_key_frame),
-        T(live_tells_what_is_wrong),
-        T(slow_viewer_skips_and_delays_nobody),
-        T(too_many_viewers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
