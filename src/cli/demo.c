@@ -15,13 +15,14 @@
 #include "lib/base/log.h"
 #include "lib/base/url.h"
 #include "src/cli/cli.h"
-#include "src/supervisor/backoff.h"
 
 NVR_LOG_TOPIC("demo");
 
 #define CAMERA_ID "demo"
 #define LISTENING "simcam: listening on "
 #define OUTPUT_MAX 4096
+#define DELAY_FIRST_MS 500
+#define DELAY_MAX_MS 60000
 
 struct demo {
     uv_loop_t *loop;
@@ -32,7 +33,7 @@ struct demo {
     uv_timer_t timer;
     struct nvr_buf line;
     char block[512];
-    struct backoff backoff;
+    int64_t delay_ms; /* before the next start */
     int64_t started_ms;
     int port;
     bool stopping;
@@ -156,10 +157,11 @@ static void on_timer(uv_timer_t *timer)
 
 static void restart_later(struct demo *demo)
 {
-    const int64_t delay =
-        backoff_next(&demo->backoff, nvr_clock_mono_ms() - demo->started_ms) + 200;
+    const bool lived = nvr_clock_mono_ms() - demo->started_ms > DELAY_MAX_MS;
 
-    (void)uv_timer_start(&demo->timer, on_timer, (uint64_t)delay, 0);
+    demo->delay_ms = lived ? DELAY_FIRST_MS : NVR_MIN(demo->delay_ms * 2, DELAY_MAX_MS);
+    demo->delay_ms = NVR_MAX(demo->delay_ms, DELAY_FIRST_MS);
+    (void)uv_timer_start(&demo->timer, on_timer, (uint64_t)demo->delay_ms, 0);
 }
 
 static void on_process_exit(uv_process_t *process, int64_t status, int signal_number)

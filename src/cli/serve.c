@@ -36,7 +36,10 @@ static void close_handles(struct server *server)
 
 static void on_supervisor_stopped(void *arg)
 {
-    close_handles(arg);
+    struct server *server = arg;
+
+    demo_stop(NVR_TAKE(server->demo)); /* last: its camera must not look broken in the history */
+    close_handles(server);
 }
 
 static void on_gateway_stopped(void *arg)
@@ -64,7 +67,6 @@ static void on_signal(uv_signal_t *handle, int signal_number)
     }
     server->stopping = true;
     (void)uv_timer_start(&server->deadline, on_deadline, STOP_MAX_MS, 0);
-    demo_stop(NVR_TAKE(server->demo));
     if (server->gateway)
         nvr_gateway_stop(server->gateway, on_gateway_stopped, server);
     else
