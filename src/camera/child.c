@@ -15,7 +15,11 @@ NVR_LOG_TOPIC("child");
 #define FLUSH_MS 1000
 #define KEEP_FDS_MAX 48
 #define FILES_MAX 256
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY_MAX 0 /* their shadow memory is larger than any sensible limit */
+#else
 #define MEMORY_MAX (UINT64_C(1024) * 1024 * 1024)
+#endif
 
 struct nvr_child {
     uv_loop_t loop;
