@@ -115,9 +115,8 @@ static int list_fds(int *fds, size_t max, size_t *ret_count)
 }
 
 int nvr_child_enter(struct nvr_child *child, enum nvr_sandbox_network network,
-                    const char *read_path, const char *write_path)
+                    const char *const *read_paths, const char *write_path)
 {
-    const char *const read_paths[] = {read_path, NULL};
     const char *const write_paths[] = {write_path, NULL};
     int keep[KEEP_FDS_MAX];
     struct nvr_sandbox_options options = {

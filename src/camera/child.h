@@ -26,9 +26,10 @@ struct nvr_child_role {
 
 /* Serve until nvr_child_end(). Takes fd. The exit status of the process. */
 int nvr_child_run(int fd, const struct nvr_child_role *role, void *arg);
-/* Enter the sandbox and say hello. Paths may be NULL. 0 or -errno: do not go on. */
+/* Enter the sandbox and say hello. read_paths (NULL-terminated) and write_path may be NULL. 0 or
+ * -errno: do not go on. */
 NVR_CHECK int nvr_child_enter(struct nvr_child *child, enum nvr_sandbox_network network,
-                              const char *read_path, const char *write_path);
+                              const char *const *read_paths, const char *write_path);
 bool nvr_child_is_inside(const struct nvr_child *child);
 /* Leave the loop; what is queued for the core is flushed first. */
 void nvr_child_end(struct nvr_child *child, int status);

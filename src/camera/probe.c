@@ -319,17 +319,20 @@ static void on_deadline(uv_timer_t *timer)
     answer_trouble(p, &trouble);
 }
 
-static const char *file_of(const struct nvr_source_address *address, struct nvr_url *url)
+static int enter(struct probe *p)
 {
-    return nvr_url_parse(address->url, url) == 0 && strcmp(url->scheme, "file") == 0 ? url->path
-                                                                                     : NULL;
+    const char *paths[2] = {NULL, NULL};
+    struct nvr_url url;
+
+    if (nvr_url_parse(p->address.url, &url) == 0 && strcmp(url.scheme, "file") == 0)
+        paths[0] = url.path;
+    return nvr_child_enter(p->child, NVR_SANDBOX_INET, paths, NULL);
 }
 
 static void serve(struct probe *p, const struct nvr_rpc_request *request)
 {
     const char *reason = "only one probe at a time";
     int64_t timeout_ms = DEADLINE_MS;
-    struct nvr_url url;
     int r = -EBUSY;
 
     p->begin_ms = nvr_clock_mono_ms();
@@ -337,7 +340,7 @@ static void serve(struct probe *p, const struct nvr_rpc_request *request)
         r = nvr_source_address_parse(request->params, &p->address, &reason);
     if (r == 0) {
         reason = "the sandbox could not be entered";
-        r = nvr_child_enter(p->child, NVR_SANDBOX_INET, file_of(&p->address, &url), NULL);
+        r = enter(p);
     }
     if (r < 0) {
         nvr_child_refuse(p->child, request->id, "protocol", reason);

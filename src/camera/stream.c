@@ -375,6 +375,8 @@ void nvr_stream_get_info(const struct nvr_stream *s, struct nvr_stream_info *ret
         .bitrate = s->bitrate,
     };
     nvr_mux_get_stats(s->mux, &ret_info->mux);
+    if (!s->connected_since_ms)
+        ret_info->mux.fps = 0;
     ret_info->dropped_packets =
         s->dropped_before + nvr_source_get_dropped(s->source) + ret_info->mux.refused;
 }

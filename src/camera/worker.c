@@ -197,22 +197,45 @@ static int start_all(struct worker *w, const struct nvr_rpc_request *request)
     return 0;
 }
 
-/* The demo's file is the only thing a camera's address can name outside the network. */
-static const char *file_of(const struct nvr_worker_config *config, char *path, size_t path_size)
+/* Local files (the demo's) are the only thing a camera's address can name outside the network.
+ * paths: room for every address and the NULL at the end. */
+struct local_files {
+    char text[NVR_CAMERA_URLS_MAX + 1][NVR_URL_MAX];
+    const char *paths[NVR_CAMERA_URLS_MAX + 2];
+    size_t count;
+};
+
+static void add_file(struct local_files *files, const char *address)
 {
     struct nvr_url url;
 
-    for (size_t i = 0; i < config->urls_count; i++)
-        if (nvr_url_parse(config->urls[i], &url) == 0 && strcmp(url.scheme, "file") == 0 &&
-            nvr_str_copy(path, path_size, nvr_str_from(url.path)) == 0)
-            return path;
-    return NULL;
+    if (nvr_url_parse(address, &url) < 0 || strcmp(url.scheme, "file") != 0)
+        return;
+    (void)memcpy(files->text[files->count], url.path, sizeof(url.path));
+    files->paths[files->count] = files->text[files->count];
+    files->count++;
+}
+
+static int enter(struct worker *w)
+{
+    struct local_files *files = calloc(1, sizeof(*files));
+    int r;
+
+    if (!files)
+        return -ENOMEM;
+    for (size_t i = 0; i < w->config.urls_count; i++)
+        add_file(files, w->config.urls[i]);
+    if (w->config.sub_url[0])
+        add_file(files, w->config.sub_url);
+    r = nvr_child_enter(w->child, NVR_SANDBOX_INET, files->paths,
+                        w->config.record && w->config.root[0] ? w->config.root : NULL);
+    free(files);
+    return r;
 }
 
 static void handle_start(struct worker *w, const struct nvr_rpc_request *request)
 {
     const char *reason = "the worker has started already";
-    char path[NVR_URL_MAX];
     int r = -EALREADY;
 
     if (!w->started) {
@@ -220,8 +243,7 @@ static void handle_start(struct worker *w, const struct nvr_rpc_request *request
         if (r == 0) {
             nvr_log_set_camera(w->config.id);
             reason = "the worker could not be started";
-            r = nvr_child_enter(w->child, NVR_SANDBOX_INET, file_of(&w->config, path, sizeof(path)),
-                                w->config.record && w->config.root[0] ? w->config.root : NULL);
+            r = enter(w);
         }
         if (r == 0)
             r = start_all(w, request);
