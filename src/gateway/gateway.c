@@ -34,7 +34,7 @@ static int open_web_dir(struct nvr_gateway *gateway, const char *web_dir)
         return -ENOMEM;
     gateway->web_fd = open(web_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (gateway->web_fd < 0)
-        log_warn("no web interface: '%s': %s", web_dir, strerror(errno));
+        log_warn("no web interface: '%s': %s", web_dir, strerrordesc_np(errno));
     return 0;
 }
 

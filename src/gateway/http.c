@@ -18,7 +18,7 @@
 NVR_LOG_TOPIC("http");
 
 #define STOP_POLL_MS 5
-#define TICK_US (100 * 1000)
+#define TICK_US 100000
 #define SECOND_US 1000000LL
 
 /* Per connection, allocated by libwebsockets (zeroed). */
@@ -140,7 +140,6 @@ static int finish_request(struct lws *wsi, struct connection *connection)
 static int on_writable(struct lws *wsi, struct connection *connection)
 {
     struct nvr_http_request *request = connection->request;
-    struct nvr_http_server *server;
     uint8_t *const start = server_of(wsi)->send_buf + LWS_PRE;
     size_t len = 0;
     ssize_t r = 0;
@@ -148,19 +147,17 @@ static int on_writable(struct lws *wsi, struct connection *connection)
 
     if (!request || !request->replied || request->state == NVR_HTTP_LINGERING)
         return 0;
-    server = request->server;
     request->state = NVR_HTTP_SENDING;
     if (!request->headers_sent) {
-        if (nvr_http_request_format(request, start, sizeof(server->send_buf) - LWS_PRE, &len) < 0)
+        if (nvr_http_request_format(request, start, NVR_HTTP_SEND_SIZE, &len) < 0)
             return -1;
         request->headers_sent = true;
     }
     const bool bodyless =
         request->method == NVR_HTTP_HEAD || request->status == 204 || request->status == 304;
     if (!bodyless) {
-        r = nvr_http_request_read(
-            request, start + len,
-            NVR_MIN(sizeof(server->send_buf) - LWS_PRE - len, (size_t)NVR_HTTP_CHUNK));
+        r = nvr_http_request_read(request, start + len,
+                                  NVR_MIN(NVR_HTTP_SEND_SIZE - len, (size_t)NVR_HTTP_CHUNK));
         if (r < 0 && r != -EAGAIN) {
             log_warn_err((int)r, "%s %s broke off", nvr_http_method_name(request->method),
                          request->path);
@@ -262,7 +259,7 @@ static void refuse_upgrade(struct lws *wsi, struct nvr_http_request *request)
 {
     struct nvr_http_server *server = request->server;
     uint8_t *const start = server->send_buf + LWS_PRE;
-    const size_t size = sizeof(server->send_buf) - LWS_PRE;
+    const size_t size = NVR_HTTP_SEND_SIZE;
     size_t len = 0;
     ssize_t r;
 
@@ -483,8 +480,8 @@ static int create_context(struct nvr_http_server *server)
     if (!strchr(server->host, ':'))
         info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
     info.foreign_loops = loops;
-    info.gid = (gid_t)-1;
-    info.uid = (uid_t)-1;
+    info.gid = -1;
+    info.uid = -1;
     info.user = server;
     info.pcontext = &server->context;
     info.fd_limit_per_thread = NVR_HTTP_CONNECTIONS_MAX;

@@ -14,6 +14,7 @@ NVR_LOG_TOPIC("http");
 /* "<hex>\r\n" before a chunk, "\r\n" behind it. */
 #define CHUNK_HEAD 10
 #define CHUNK_TAIL 2
+static const uint8_t last_chunk[] = {'0', '\r', '\n', '\r', '\n'};
 
 static const char security_headers[] =
     "X-Content-Type-Options: nosniff\r\n"
@@ -113,14 +114,17 @@ void nvr_http_reply_static(struct nvr_http_request *request, unsigned status, co
     finish_reply(request);
 }
 
+static const char too_large[] =
+    "{\"error\":{\"code\":\"internal\",\"message\":\"The answer does not fit into memory.\","
+    "\"fields\":[]}}";
+
 void nvr_http_reply_buf_take(struct nvr_http_request *request, unsigned status, const char *type,
                              struct nvr_buf *buf)
 {
     if (nvr_buf_status(buf) < 0) {
-        const int r = nvr_buf_status(buf);
-
+        (void)log_err(nvr_buf_status(buf), "%s: the answer", request->path);
         nvr_buf_done(buf);
-        nvr_http_reply_errno(request, r, "the answer");
+        nvr_http_reply_static(request, 500, "application/json", too_large, sizeof(too_large) - 1);
         return;
     }
     if (!begin_reply(request, status, type)) {
@@ -227,7 +231,7 @@ void nvr_http_reply_errno(struct nvr_http_request *request, int r, const char *w
     default:
         (void)log_err(r, "%s %s: %s", nvr_http_method_name(request->method), request->path, what);
         nvr_http_reply_error(request, 500, "internal", "Heron could not do this: %s.",
-                             strerror(-r));
+                             strerrordesc_np(-r));
     }
 }
 
@@ -320,14 +324,14 @@ ssize_t nvr_http_request_read(struct nvr_http_request *request, uint8_t *dst, si
         return r;
     if (r == 0) {
         request->source_ended = true;
-        memcpy(dst, "0\r\n\r\n", 5);
-        return 5;
+        memcpy(dst, last_chunk, sizeof(last_chunk));
+        return sizeof(last_chunk);
     }
     n = nvr_fmt(head, sizeof(head), "%08x\r\n", (unsigned)r);
     if (n != CHUNK_HEAD)
         return -EMSGSIZE;
     memcpy(dst, head, CHUNK_HEAD);
-    memcpy(dst + CHUNK_HEAD + r, "\r\n", CHUNK_TAIL);
+    memcpy(dst + CHUNK_HEAD + r, last_chunk + 1, CHUNK_TAIL);
     request->sent += r;
     return r + CHUNK_HEAD + CHUNK_TAIL;
 }

@@ -51,8 +51,8 @@ bool nvr_web_has_file(struct nvr_gateway *gateway, const char *path);
 
 NVR_CHECK int nvr_snapshots_new(struct nvr_gateway *gateway, struct nvr_snapshots **ret_snapshots);
 /* Cancels what is under way. */
-void nvr_snapshots_stop(struct nvr_snapshots *snapshots);
-void nvr_snapshots_free(struct nvr_snapshots *snapshots);
+void nvr_snapshots_stop(struct nvr_snapshots *owner);
+void nvr_snapshots_free(struct nvr_snapshots *owner);
 NVR_CHECK int nvr_live_new(struct nvr_gateway *gateway, struct nvr_live **ret_live);
 void nvr_live_free(struct nvr_live *live);
 

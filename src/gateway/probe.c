@@ -78,8 +78,7 @@ static void on_done(const struct nvr_job_result *result, void *arg)
     if (result->error < 0) {
         answer = failure(result, elapsed_ms);
     } else {
-        answer = json_object();
-        (void)json_object_update(answer, (json_t *)(uintptr_t)result->result);
+        answer = json_deep_copy(result->result);
         (void)json_object_del(answer, "jpeg");
         (void)json_object_set_new(answer, "ok", json_true());
         (void)json_object_set_new(answer, "elapsed_ms", json_integer(elapsed_ms));

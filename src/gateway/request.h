@@ -8,6 +8,7 @@
 #include "src/gateway/http.h"
 
 #define NVR_HTTP_ID_MAX 64
+#define NVR_HTTP_SEND_SIZE ((size_t)NVR_HTTP_CHUNK + 4096)
 
 struct nvr_http_server {
     uv_loop_t *loop;
@@ -26,8 +27,8 @@ struct nvr_http_server {
     bool stop_timer_closed;
     void (*on_stopped)(void *arg);
     void *on_stopped_arg;
-    struct nvr_buf ws_buf;                             /* LWS_PRE + one message */
-    uint8_t send_buf[LWS_PRE + NVR_HTTP_CHUNK + 4096]; /* headers or one piece of a body */
+    struct nvr_buf ws_buf;                          /* LWS_PRE + one message */
+    uint8_t send_buf[LWS_PRE + NVR_HTTP_SEND_SIZE]; /* headers or one piece of a body */
 };
 
 struct nvr_ws {

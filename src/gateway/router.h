@@ -30,12 +30,12 @@ enum nvr_route_flags {
 
 struct nvr_route {
     enum nvr_http_method method; /* 0: reserves the path, answers 404 */
-    const char *path;            /* "/api/v1/cameras/{id}"; "{name...}" last: all the rest */
+    unsigned flags;
+    const char *path; /* "/api/v1/cameras/{id}"; "{name...}" last: all the rest */
     void (*handle)(struct nvr_http_request *request, void *arg);
     const char *tag;
     const char *summary;
     const char *produces; /* for Accept; NULL: not checked */
-    unsigned flags;
 };
 
 struct nvr_route_table {

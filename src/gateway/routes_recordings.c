@@ -314,17 +314,17 @@ static void handle_download(struct nvr_http_request *request, void *arg)
 }
 
 const struct nvr_route nvr_recording_routes[] = {
-    {NVR_HTTP_GET, "/api/v1/recordings", handle_list, "recordings", "List recordings", JSON, 0},
-    {NVR_HTTP_GET, "/api/v1/recordings/timeline", nvr_handle_timeline, "recordings",
-     "What is recorded in a span of time", JSON, 0},
-    {NVR_HTTP_GET, "/api/v1/recordings/coverage", nvr_handle_coverage, "recordings",
-     "Recorded time per day", JSON, 0},
-    {NVR_HTTP_GET, "/api/v1/recordings/playback/{camera}/index.m3u8", nvr_handle_playlist,
-     "recordings", "HLS playlist of any span of time", NULL, 0},
-    {NVR_HTTP_GET, "/api/v1/recordings/{id}", handle_get, "recordings", "Get a recording", JSON, 0},
-    {NVR_HTTP_GET, "/api/v1/recordings/{id}/download", handle_download, "recordings",
-     "A file to keep, its time starting at zero", NULL, 0},
-    {NVR_HTTP_GET, "/api/v1/recordings/{id}/media.mp4", handle_media, "recordings",
-     "The file's own bytes, for players", NULL, 0},
+    {NVR_HTTP_GET, 0, "/api/v1/recordings", handle_list, "recordings", "List recordings", JSON},
+    {NVR_HTTP_GET, 0, "/api/v1/recordings/timeline", nvr_handle_timeline, "recordings",
+     "What is recorded in a span of time", JSON},
+    {NVR_HTTP_GET, 0, "/api/v1/recordings/coverage", nvr_handle_coverage, "recordings",
+     "Recorded time per day", JSON},
+    {NVR_HTTP_GET, 0, "/api/v1/recordings/playback/{camera}/index.m3u8", nvr_handle_playlist,
+     "recordings", "HLS playlist of any span of time", NULL},
+    {NVR_HTTP_GET, 0, "/api/v1/recordings/{id}", handle_get, "recordings", "Get a recording", JSON},
+    {NVR_HTTP_GET, 0, "/api/v1/recordings/{id}/download", handle_download, "recordings",
+     "A file to keep, its time starting at zero", NULL},
+    {NVR_HTTP_GET, 0, "/api/v1/recordings/{id}/media.mp4", handle_media, "recordings",
+     "The file's own bytes, for players", NULL},
 };
 const size_t nvr_recording_routes_count = NVR_ARRAY_SIZE(nvr_recording_routes);

@@ -80,16 +80,16 @@ static void handle_logs(struct nvr_http_request *request, void *arg)
 }
 
 const struct nvr_route nvr_system_routes[] = {
-    {NVR_HTTP_GET, "/health", handle_health, "health", "Is Heron well?", JSON, 0},
-    {NVR_HTTP_GET, "/status", handle_status, "health", "Everything in numbers", JSON, 0},
-    {NVR_HTTP_GET, "/workers", handle_workers, "health", "List workers", JSON, 0},
-    {NVR_HTTP_GET, "/workers/{id}", handle_worker, "health", "Get a worker", JSON, 0},
-    {NVR_HTTP_GET, "/api/v1/system/info", handle_info, "system", "Version, storage, warnings", JSON,
-     0},
-    {NVR_HTTP_GET, "/api/v1/system/logs", handle_logs, "system", "Recent log records", JSON, 0},
-    {NVR_HTTP_GET, "/api/openapi.json", nvr_handle_openapi, "docs", "This document", JSON, 0},
-    {NVR_HTTP_GET, "/api/docs", nvr_handle_docs, "docs", "Swagger UI", "text/html", 0},
-    {NVR_HTTP_GET, "/api/docs/{file}", nvr_handle_docs_file, "docs", "Files of Swagger UI", NULL,
-     NVR_ROUTE_HIDDEN},
+    {NVR_HTTP_GET, 0, "/health", handle_health, "health", "Is Heron well?", JSON},
+    {NVR_HTTP_GET, 0, "/status", handle_status, "health", "Everything in numbers", JSON},
+    {NVR_HTTP_GET, 0, "/workers", handle_workers, "health", "List workers", JSON},
+    {NVR_HTTP_GET, 0, "/workers/{id}", handle_worker, "health", "Get a worker", JSON},
+    {NVR_HTTP_GET, 0, "/api/v1/system/info", handle_info, "system", "Version, storage, warnings",
+     JSON},
+    {NVR_HTTP_GET, 0, "/api/v1/system/logs", handle_logs, "system", "Recent log records", JSON},
+    {NVR_HTTP_GET, 0, "/api/openapi.json", nvr_handle_openapi, "docs", "This document", JSON},
+    {NVR_HTTP_GET, 0, "/api/docs", nvr_handle_docs, "docs", "Swagger UI", "text/html"},
+    {NVR_HTTP_GET, NVR_ROUTE_HIDDEN, "/api/docs/{file}", nvr_handle_docs_file, "docs",
+     "Files of Swagger UI", NULL},
 };
 const size_t nvr_system_routes_count = NVR_ARRAY_SIZE(nvr_system_routes);

@@ -127,7 +127,7 @@ static void take_result(struct shot *shot, const struct nvr_job_result *result)
     }
     if (result->error < 0) {
         log_warn("camera %s: no picture: %s", shot->key.camera,
-                 result->message ? result->message : strerror(-result->error));
+                 result->message ? result->message : strerrordesc_np(-result->error));
         fail_shot(shot, 503, "no_picture", "The picture could not be decoded.");
         return;
     }
@@ -285,7 +285,7 @@ static void look_now(struct shot *shot)
     else if (r == -ENOTSUP)
         fail_shot(shot, 404, "not_found", "The camera has no such stream.");
     else
-        fail_shot(shot, 500, "internal", strerror(-r));
+        fail_shot(shot, 500, "internal", strerrordesc_np(-r));
 }
 
 /* ---- a recorded moment ---- */
@@ -367,7 +367,7 @@ static void on_lookup(struct nvr_http_request *request, void *arg)
         fail_shot(shot, 404, "no_recording", "Nothing was recorded at this time.");
     } else {
         (void)log_err(lookup->result, "find a recording of %s", lookup->key.camera);
-        fail_shot(shot, 500, "internal", strerror(-lookup->result));
+        fail_shot(shot, 500, "internal", strerrordesc_np(-lookup->result));
     }
     free(lookup);
 }
@@ -390,7 +390,7 @@ static void look_recorded(struct shot *shot, struct nvr_http_request *request)
     }
     if (r < 0) {
         free(lookup);
-        fail_shot(shot, 500, "internal", strerror(-r));
+        fail_shot(shot, 500, "internal", strerrordesc_np(-r));
     }
 }
 

@@ -141,13 +141,13 @@ static void handle_web(struct nvr_http_request *request, void *arg)
 
 const struct nvr_route nvr_static_routes[] = {
     /* what belongs to programs never answers with the page */
-    {0, "/api", NULL, "", "", NULL, NVR_ROUTE_HIDDEN},
-    {0, "/api/{rest...}", NULL, "", "", NULL, NVR_ROUTE_HIDDEN},
-    {0, "/health/{rest...}", NULL, "", "", NULL, NVR_ROUTE_HIDDEN},
-    {0, "/status/{rest...}", NULL, "", "", NULL, NVR_ROUTE_HIDDEN},
-    {0, "/workers/{rest...}", NULL, "", "", NULL, NVR_ROUTE_HIDDEN},
-    {0, "/metrics", NULL, "", "", NULL, NVR_ROUTE_HIDDEN},
-    {0, "/ws", NULL, "", "", NULL, NVR_ROUTE_HIDDEN},
-    {NVR_HTTP_GET, "/{path...}", handle_web, "web", "Web interface", NULL, NVR_ROUTE_HIDDEN},
+    {0, NVR_ROUTE_HIDDEN, "/api", NULL, "", "", NULL},
+    {0, NVR_ROUTE_HIDDEN, "/api/{rest...}", NULL, "", "", NULL},
+    {0, NVR_ROUTE_HIDDEN, "/health/{rest...}", NULL, "", "", NULL},
+    {0, NVR_ROUTE_HIDDEN, "/status/{rest...}", NULL, "", "", NULL},
+    {0, NVR_ROUTE_HIDDEN, "/workers/{rest...}", NULL, "", "", NULL},
+    {0, NVR_ROUTE_HIDDEN, "/metrics", NULL, "", "", NULL},
+    {0, NVR_ROUTE_HIDDEN, "/ws", NULL, "", "", NULL},
+    {NVR_HTTP_GET, NVR_ROUTE_HIDDEN, "/{path...}", handle_web, "web", "Web interface", NULL},
 };
 const size_t nvr_static_routes_count = NVR_ARRAY_SIZE(nvr_static_routes);

@@ -13,11 +13,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct nvr_route routes[] = {
-    {NVR_HTTP_GET, "/api/v1/cameras", NULL, "", "", NULL, 0},
-    {NVR_HTTP_GET, "/api/v1/cameras/{id}", NULL, "", "", NULL, 0},
-    {NVR_HTTP_POST, "/api/v1/cameras/{id}/{action}/{a}/{b}", NULL, "", "", NULL, 0},
-    {0, "/api/{rest...}", NULL, "", "", NULL, 0},
-    {NVR_HTTP_GET, "/{path...}", NULL, "", "", NULL, 0},
+    {NVR_HTTP_GET, 0, "/api/v1/cameras", NULL, "", "", NULL},
+    {NVR_HTTP_GET, 0, "/api/v1/cameras/{id}", NULL, "", "", NULL},
+    {NVR_HTTP_POST, 0, "/api/v1/cameras/{id}/{action}/{a}/{b}", NULL, "", "", NULL},
+    {0, 0, "/api/{rest...}", NULL, "", "", NULL},
+    {NVR_HTTP_GET, 0, "/{path...}", NULL, "", "", NULL},
 };
 
 static void try_path(const char *path)

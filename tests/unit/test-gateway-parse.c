@@ -125,14 +125,14 @@ static void queries(void **state)
 }
 
 static const struct nvr_route routes[] = {
-    {NVR_HTTP_GET, "/", NULL, "", "", NULL, 0},
-    {NVR_HTTP_GET, "/a", NULL, "", "", NULL, 0},
-    {NVR_HTTP_POST, "/a", NULL, "", "", NULL, 0},
-    {NVR_HTTP_GET, "/a/fixed", NULL, "", "", NULL, 0},
-    {NVR_HTTP_GET, "/a/{id}", NULL, "", "", NULL, 0},
-    {NVR_HTTP_DELETE, "/a/{id}/b/{other}", NULL, "", "", NULL, 0},
-    {0, "/none/{rest...}", NULL, "", "", NULL, 0},
-    {NVR_HTTP_GET, "/{path...}", NULL, "", "", NULL, 0},
+    {NVR_HTTP_GET, 0, "/", NULL, "", "", NULL},
+    {NVR_HTTP_GET, 0, "/a", NULL, "", "", NULL},
+    {NVR_HTTP_POST, 0, "/a", NULL, "", "", NULL},
+    {NVR_HTTP_GET, 0, "/a/fixed", NULL, "", "", NULL},
+    {NVR_HTTP_GET, 0, "/a/{id}", NULL, "", "", NULL},
+    {NVR_HTTP_DELETE, 0, "/a/{id}/b/{other}", NULL, "", "", NULL},
+    {0, 0, "/none/{rest...}", NULL, "", "", NULL},
+    {NVR_HTTP_GET, 0, "/{path...}", NULL, "", "", NULL},
 };
 
 static const char *match(enum nvr_http_method method, const char *path,
