@@ -1,4 +1,6 @@
+#include <netdb.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/url.h"
@@ -222,7 +224,24 @@ static enum nvr_trouble_code code_from(int error)
     }
 }
 
-void nvr_av_explain(int error, bool timed_out, bool was_open, struct nvr_trouble *ret_trouble)
+/* libavformat says "I/O error" for a name that does not resolve and for answers it cannot use. */
+static bool is_resolvable(const char *text)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    struct nvr_url url;
+    bool yes;
+
+    if (nvr_url_parse(text, &url) < 0 || !url.host[0])
+        return true;
+    yes = getaddrinfo(url.host, NULL, &hints, &found) == 0;
+    if (yes)
+        freeaddrinfo(found);
+    return yes;
+}
+
+void nvr_av_explain(const char *url, int error, bool timed_out, bool was_open,
+                    struct nvr_trouble *ret_trouble)
 {
     enum nvr_trouble_code code = code_from(error);
 
@@ -230,5 +249,7 @@ void nvr_av_explain(int error, bool timed_out, bool was_open, struct nvr_trouble
         code = NVR_TROUBLE_TIMEOUT;
     else if (was_open && (code == NVR_TROUBLE_UNREACHABLE || code == NVR_TROUBLE_PROTOCOL))
         code = NVR_TROUBLE_ENDED;
+    else if (error == AVERROR(EIO) && is_resolvable(url))
+        code = NVR_TROUBLE_PROTOCOL;
     nvr_trouble_set(ret_trouble, code, NULL);
 }

@@ -212,6 +212,8 @@ static void on_tracks(const struct nvr_source_tracks *tracks, void *arg)
 
 static void count_frame(struct probe *p, const struct nvr_source_frame *frame)
 {
+    if (frame->damaged)
+        return;
     if (p->frames == 0)
         p->first_pts = p->last_pts = frame->pts;
     p->last_pts = NVR_MAX(p->last_pts, frame->pts);
@@ -279,7 +281,7 @@ static void on_end(const struct nvr_trouble *trouble, void *arg)
         p->own_trouble = why;
         connect_now(p);
     } else {
-        answer_trouble(p, p->libav && why.code == NVR_TROUBLE_PROTOCOL ? &p->own_trouble : &why);
+        answer_trouble(p, p->libav && nvr_trouble_is_vague(why.code) ? &p->own_trouble : &why);
     }
 }
 
@@ -306,7 +308,12 @@ static void on_deadline(uv_timer_t *timer)
     struct probe *p = timer->data;
     struct nvr_trouble trouble;
 
-    if (p->have_tracks) { /* better than nothing: what the description said */
+    if (p->libav) { /* the second opinion came to nothing */
+        answer_trouble(p, &p->own_trouble);
+        return;
+    }
+    /* A camera whose key frames are far apart is fine; one that sends noise is not. */
+    if (p->have_tracks && p->frames >= FPS_FRAMES_MIN && nvr_source_get_dropped(p->source) == 0) {
         if (!p->params.size && p->config.size) {
             p->params = p->config;
             p->width = p->config.sps.width;
@@ -315,7 +322,9 @@ static void on_deadline(uv_timer_t *timer)
         answer(p);
         return;
     }
-    nvr_trouble_set(&trouble, NVR_TROUBLE_TIMEOUT, NULL);
+    nvr_trouble_set(
+        &trouble, p->have_tracks ? NVR_TROUBLE_NO_VIDEO : NVR_TROUBLE_TIMEOUT,
+        p->have_tracks ? "The camera accepts the connection but sends no usable picture." : NULL);
     answer_trouble(p, &trouble);
 }
 

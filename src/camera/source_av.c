@@ -460,7 +460,8 @@ static void *run(void *arg)
         post_work(s);
         r = read_all(s);
     }
-    nvr_av_explain(r, nvr_clock_mono_ms() > s->deadline_ms, s->have_tracks, &s->trouble);
+    nvr_av_explain(s->address.url, r, nvr_clock_mono_ms() > s->deadline_ms, s->have_tracks,
+                   &s->trouble);
     av_packet_free(&s->held);
     av_bsf_free(&s->filter);
     avformat_close_input(&s->input);

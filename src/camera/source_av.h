@@ -23,7 +23,9 @@ NVR_CHECK int nvr_av_prepare(const struct nvr_source_address *address, char *url
 NVR_CHECK int nvr_av_describe(AVFormatContext *input, bool want_audio,
                               struct nvr_source_tracks *ret_tracks, int *ret_video, int *ret_audio,
                               uint8_t *audio_config, size_t audio_config_size);
-/* timed_out: our deadline passed. was_open: it had delivered before. */
-void nvr_av_explain(int error, bool timed_out, bool was_open, struct nvr_trouble *ret_trouble);
+/* url: to find out what an "I/O error" was. timed_out: our deadline passed. was_open: it had
+ * delivered before. May look a name up: not on the loop's thread. */
+void nvr_av_explain(const char *url, int error, bool timed_out, bool was_open,
+                    struct nvr_trouble *ret_trouble);
 
 #endif

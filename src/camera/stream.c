@@ -228,7 +228,7 @@ static bool try_differently(struct nvr_stream *s, struct nvr_trouble *trouble, b
     if (s->libav[i]) { /* libavformat does not manage either: begin with ours next time */
         s->libav[i] = false;
         s->flipped[i] = false;
-        if (trouble->code == NVR_TROUBLE_PROTOCOL) /* ours says it better */
+        if (nvr_trouble_is_vague(trouble->code)) /* ours says it better */
             *trouble = s->own_trouble;
         return false;
     }

@@ -58,6 +58,11 @@ bool nvr_trouble_needs_person(enum nvr_trouble_code code)
     return table[code].needs_person;
 }
 
+bool nvr_trouble_is_vague(enum nvr_trouble_code code)
+{
+    return code != NVR_TROUBLE_BAD_CREDENTIALS && code != NVR_TROUBLE_NOT_FOUND;
+}
+
 void nvr_trouble_set(struct nvr_trouble *trouble, enum nvr_trouble_code code, const char *text)
 {
     trouble->code = code;

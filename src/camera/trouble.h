@@ -36,6 +36,8 @@ const char *nvr_trouble_words(enum nvr_trouble_code code);
 /* True when a person has to change something (status "error"); else it may pass by itself
  * ("offline"). */
 bool nvr_trouble_needs_person(enum nvr_trouble_code code);
+/* True for what libavformat answers to anything odd: the first client's reason is better then. */
+bool nvr_trouble_is_vague(enum nvr_trouble_code code);
 /* text NULL: the code's own words. Cut when too long. */
 void nvr_trouble_set(struct nvr_trouble *trouble, enum nvr_trouble_code code, const char *text);
 /* The message of the circuit breaker. */
