@@ -23,6 +23,13 @@
 #define KEEP_FDS_MAX 64
 #define OOM_SCORE "500" /* a worker goes before the core does */
 
+/* Sanitizers map terabytes that they never use. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SHADOW_MEMORY 1
+#else
+#define SHADOW_MEMORY 0
+#endif
+
 /* The kernel's interface by number: the headers of Debian 12 stop at ABI 2. */
 #define LL_FS_ABI1 ((1ULL << 13) - 1)
 #define LL_FS_REFER (1ULL << 13)
@@ -130,7 +137,7 @@ static void set_limits(const struct nvr_sandbox_options *options, struct nvr_san
     }
     set_limit(RLIMIT_CORE, 0, report);
     set_limit(RLIMIT_NOFILE, options->files_max ? options->files_max : FILES_MAX_DEFAULT, report);
-    if (options->memory_max_bytes)
+    if (options->memory_max_bytes && !SHADOW_MEMORY)
         set_limit(RLIMIT_DATA, options->memory_max_bytes, report);
 }
 

@@ -83,6 +83,8 @@ static void on_state(struct worker *worker, void *arg)
     else if (worker->state.id == WORKER_UNHEALTHY)
         camera_set_status(camera, CAMERA_ERROR, "unhealthy",
                           "The process of this camera does not answer");
+    else if (worker->state.id == WORKER_STOPPED)
+        camera_set_status(camera, CAMERA_OFFLINE, NULL, NULL);
 }
 
 static const struct worker_hooks hooks = {

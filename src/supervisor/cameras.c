@@ -162,6 +162,9 @@ static int take_row(const struct nvr_camera_row *row, void *arg)
     camera->stopped = row->stopped;
     camera->last_seen_ms = row->last_seen_ms;
     camera->created_ms = row->created_ms;
+    /* Heron was killed while it ran: its period ends when it was seen last. */
+    if (strcmp(row->status, camera_status_name(CAMERA_OFFLINE)) != 0)
+        rows_close_period(camera, NVR_MAX(row->last_seen_ms, row->updated_ms));
     return 0;
 }
 

@@ -189,6 +189,7 @@ void segment_store(struct camera *camera, const struct nvr_rpc_request *request)
 
 /* rows.c: the cameras' rows and their status log */
 void rows_write_camera(struct camera *camera, bool log_status);
+void rows_close_period(struct camera *camera, int64_t at_ms); /* offline since then */
 void rows_delete_camera(struct nvr_supervisor *sv, const char *id, bool delete_recordings);
 
 /* live.c */

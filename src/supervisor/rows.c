@@ -93,6 +93,29 @@ void rows_write_camera(struct camera *camera, bool log_status)
     }
 }
 
+static int close_period(struct nvr_db *db, void *arg)
+{
+    const struct row_write *write = arg;
+
+    return nvr_camera_log_status(db, write->row.id, write->row.status, write->row.error,
+                                 write->row.updated_ms);
+}
+
+void rows_close_period(struct camera *camera, int64_t at_ms)
+{
+    struct row_write *write = calloc(1, sizeof(*write));
+
+    if (!write)
+        return;
+    memcpy(write->row.id, camera->config.id, sizeof(write->row.id));
+    (void)snprintf(write->row.status, sizeof(write->row.status), "%s",
+                   camera_status_name(CAMERA_OFFLINE));
+    (void)snprintf(write->row.error, sizeof(write->row.error), "Heron was not running");
+    write->row.updated_ms = at_ms;
+    if (nvr_store_write(camera->supervisor->store, close_period, on_done, write) < 0)
+        free(write);
+}
+
 /* ---- the end of a camera ---- */
 
 static int delete_rows(struct nvr_db *db, void *arg)

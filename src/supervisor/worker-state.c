@@ -30,6 +30,7 @@ enum worker_action worker_state_want(struct worker_state *state, bool wanted, in
     state->wanted = wanted;
     switch (state->id) {
     case WORKER_STOPPED:
+        backoff_reset(&state->backoff); /* somebody wants it: a new beginning */
         return wanted ? spawn(state, now_ms) : WORKER_NOTHING;
     case WORKER_CRASHED:
         if (!wanted) {
