@@ -400,6 +400,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return on_confirm_upgrade(in);
+    case LWS_CALLBACK_RAW_ADOPT: /* CONNECT makes a raw socket: not here */
+    case LWS_CALLBACK_RAW_RX:
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        return -1;
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         return on_upgrade(wsi, connection);
     case LWS_CALLBACK_ESTABLISHED:

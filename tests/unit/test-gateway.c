@@ -125,6 +125,11 @@ static void guarded(void **state)
     struct answer answer;
 
     client_open(&client, &f->loop, f->port);
+    client_send_str(&client, "CONNECT /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    client_wait_closed(&client);
+    client_close(&client);
+
+    client_open(&client, &f->loop, f->port);
     client_send_str(&client, "GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n");
     client_read_answer(&client, false, &answer);
     assert_int_equal(answer.status, 403);
