@@ -145,7 +145,10 @@ describe("live session", () => {
     const { session, video } = begin();
     const buffer = play();
     video.dispatchEvent(new Event("loadeddata"));
-    buffer.end = 0.5;
+    buffer.end = 1.5;
+    vi.advanceTimersByTime(200);
+    expect(video.currentTime).toBeCloseTo(1.25);
+    buffer.end = 1.7;
     vi.advanceTimersByTime(200);
     expect(video.playbackRate).toBe(1.1);
     buffer.end = 30;

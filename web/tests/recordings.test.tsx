@@ -23,6 +23,7 @@ async function open(path = `/recordings/front-door?day=${day}`) {
   const timeline = await screen.findByRole("slider", { name: "Timeline" });
   await waitFor(() => expect(timeline).toHaveAttribute("data-ranges", "1"));
   Object.defineProperty(timeline, "clientWidth", { value: 2400, configurable: true });
+  act(() => useRecordings.getState().set({ view: dayBounds(day) }));
   return { ...result, timeline };
 }
 

@@ -5,6 +5,7 @@ import {
   chooseStep,
   clampView,
   follow,
+  initialView,
   minSpan,
   panBy,
   ticks,
@@ -74,6 +75,14 @@ describe("view", () => {
     expect(panBy(view, -99_000_000, day)).toEqual({ start: 0, end: 10_000_000 });
     expect(panBy(view, 99_000_000, day)).toEqual({ start: 76_400_000, end: 86_400_000 });
     expect(clampView({ start: -5, end: 90_000_000 }, day)).toEqual(day);
+  });
+
+  it("begins with the whole day, or with the little that was recorded", () => {
+    expect(initialView(day, [])).toEqual(day);
+    expect(initialView(day, [[0, 40_000_000]])).toEqual(day);
+    const part = initialView(day, [[30_010_000, 30_050_000]]);
+    expect(part).toEqual({ start: 29_700_000, end: 30_600_000 });
+    expect(initialView(day, [[30_010_000, 30_060_000]])).toEqual(part);
   });
 
   it("follows a playhead that leaves", () => {

@@ -55,7 +55,7 @@ function Found({ result }: { result: ProbeResult }) {
       <p className="text-good-ink flex items-center gap-2 font-medium">
         <CircleCheck className="size-5" aria-hidden /> Connected
         <span className="nums text-faint ml-auto text-sm font-normal">
-          {(result.elapsed_ms / 1000).toFixed(1)} s
+          {Math.max(0.1, result.elapsed_ms / 1000).toFixed(1)} s
         </span>
       </p>
       <ul className="mt-3 grid gap-2">

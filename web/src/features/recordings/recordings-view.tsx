@@ -5,12 +5,12 @@ import { ErrorState } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { timelineQuery } from "@/lib/api/queries";
-import type { Camera } from "@/lib/api/types";
+import type { Camera, Range } from "@/lib/api/types";
 import { formatBytes, formatCodec, formatDuration } from "@/lib/format";
 import { canPlayCodec } from "@/lib/media/mse";
 import { dayBounds, dayOf } from "@/lib/time";
 import { nextRecorded, recordedMs, toRanges } from "@/lib/timeline/ranges";
-import { zoomAt } from "@/lib/timeline/view";
+import { initialView, zoomAt, type View } from "@/lib/timeline/view";
 import { PlaybackControls } from "./playback-controls";
 import { PlaybackOverlay } from "./playback-overlay";
 import { useRecordings } from "./store";
@@ -25,10 +25,10 @@ type Props = {
   onPlayedDay: (day: string) => void;
 };
 
-function ZoomButtons({ bounds }: { bounds: { start: number; end: number } }) {
+function ZoomButtons({ bounds, ranges }: { bounds: View; ranges: Range[] }) {
   const { view, playhead, set } = useRecordings();
   const zoom = (factor: number) => {
-    const current = view ?? bounds;
+    const current = view ?? initialView(bounds, ranges);
     const middle = (current.start + current.end) / 2;
     const inside = playhead !== null && playhead >= current.start && playhead <= current.end;
     set({ view: zoomAt(current, factor, inside ? playhead : middle, bounds) });
@@ -117,7 +117,7 @@ export function RecordingsView({ camera, day, start, onPlayedDay }: Props) {
               ? `${formatDuration(recordedMs(ranges))} recorded, ${formatBytes(timeline.data.bytes)}`
               : "Loading…"}
           </span>
-          <ZoomButtons bounds={bounds} />
+          <ZoomButtons bounds={bounds} ranges={ranges} />
         </div>
       </div>
     </Card>

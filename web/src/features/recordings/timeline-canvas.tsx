@@ -1,9 +1,9 @@
-import { useCallback, useEffect, useRef, type KeyboardEvent } from "react";
+import { useCallback, useEffect, useMemo, useRef, type KeyboardEvent } from "react";
 import type { Range } from "@/lib/api/types";
 import { formatClock } from "@/lib/format";
 import { usePreferences } from "@/lib/preferences";
 import { rangeAt } from "@/lib/timeline/ranges";
-import { follow, toTime, zoomAt, type View } from "@/lib/timeline/view";
+import { follow, initialView, toTime, zoomAt, type View } from "@/lib/timeline/view";
 import { useRecordings } from "./store";
 import { drawTimeline, readPalette } from "./timeline-draw";
 import { useTimelineGestures } from "./use-timeline-gestures";
@@ -25,7 +25,8 @@ export function TimelineCanvas({ bounds, ranges, onSeek }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const hover = useRef<number | null>(null);
   const theme = usePreferences((state) => state.theme);
-  const view = useRecordings((state) => state.view) ?? bounds;
+  const chosen = useRecordings((state) => state.view);
+  const view = useMemo(() => chosen ?? initialView(bounds, ranges), [chosen, bounds, ranges]);
   const setState = useRecordings((state) => state.set);
   const playhead = useRecordings((state) => state.playhead);
 
@@ -94,6 +95,7 @@ export function TimelineCanvas({ bounds, ranges, onSeek }: Props) {
       tabIndex={0}
       aria-label="Timeline"
       aria-orientation="horizontal"
+      data-view={`${view.start}-${view.end}`}
       aria-valuemin={bounds.start}
       aria-valuemax={bounds.end}
       aria-valuenow={Math.round(value)}

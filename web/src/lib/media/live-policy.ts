@@ -28,6 +28,12 @@ export const livePolicy: LivePolicy = {
   trimStep: 6,
 };
 
+/**
+ * For the first moments: a stream begins at its newest key frame, which may be seconds old, so the
+ * playhead jumps to the newest picture at once instead of catching up slowly.
+ */
+export const startPolicy: LivePolicy = { ...livePolicy, seekBehind: 0.5 };
+
 export type LiveAction = {
   rate: number;
   seek: number | null;

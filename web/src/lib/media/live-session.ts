@@ -2,7 +2,7 @@
  * One live stream in one <video>: a WebSocket feeds a MediaSource. Owns both, reconnects by itself,
  * holds the playhead near the newest frame, and publishes a snapshot of its state for the UI.
  */
-import { decideLive, reconnectDelay, toRanges } from "./live-policy";
+import { decideLive, livePolicy, reconnectDelay, startPolicy, toRanges } from "./live-policy";
 import { parseLiveMessage, type LiveMessage } from "./live-messages";
 import { readFragmentTime, readTracks, type Track } from "./mp4";
 import { canPlayMime, mediaSourceType } from "./mse";
@@ -44,6 +44,7 @@ const initial: LiveState = {
 const queueLimit = 600;
 const silenceMs = 10_000;
 const tickMs = 200;
+const startMs = 3_000;
 
 export class LiveSession {
   private state = initial;
@@ -64,6 +65,7 @@ export class LiveSession {
   private origin: number | null = null;
   private attempt = 0;
   private lastDataAt = 0;
+  private connectedAt = 0;
   private timer: ReturnType<typeof setInterval> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
 
@@ -117,6 +119,7 @@ export class LiveSession {
   private connect(): void {
     this.resetMedia();
     this.lastDataAt = performance.now();
+    this.connectedAt = this.lastDataAt;
     const socket = new WebSocket(this.url);
     socket.binaryType = "arraybuffer";
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
@@ -309,7 +312,13 @@ export class LiveSession {
       this.reconnect();
       return;
     }
-    const action = decideLive(video.currentTime, video.playbackRate, toRanges(buffer.buffered));
+    const young = performance.now() - this.connectedAt < startMs;
+    const action = decideLive(
+      video.currentTime,
+      video.playbackRate,
+      toRanges(buffer.buffered),
+      young ? startPolicy : livePolicy,
+    );
     if (action.seek !== null) video.currentTime = action.seek;
     if (video.playbackRate !== action.rate) video.playbackRate = action.rate;
     if (action.trim && !buffer.updating) buffer.remove(action.trim.start, action.trim.end);

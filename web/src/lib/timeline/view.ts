@@ -35,6 +35,21 @@ export function panBy(view: View, ms: number, bounds: View): View {
   return clampView({ start: view.start + ms, end: view.end + ms }, bounds);
 }
 
+const fitStep = 5 * 60_000;
+
+/**
+ * What a day shows at first: all of it, or, when only a small part was recorded, that part. The
+ * edges stand on round times, so that a growing recording does not make the view creep.
+ */
+export function initialView(bounds: View, ranges: [number, number][]): View {
+  const first = ranges[0];
+  const last = ranges[ranges.length - 1];
+  if (!first || !last || last[1] - first[0] > span(bounds) / 12) return bounds;
+  const start = Math.floor((first[0] - fitStep) / fitStep) * fitStep;
+  const end = Math.ceil((last[1] + fitStep) / fitStep) * fitStep;
+  return clampView({ start, end }, bounds);
+}
+
 /** The view that keeps a moving playhead on screen: pages on when it leaves, else null. */
 export function follow(view: View, time: number, bounds: View): View | null {
   if (time >= view.start && time <= view.end) return null;
