@@ -44,8 +44,10 @@ static int split_url(json_t *stream, const char *text, json_t **ret_text)
         strcmp(nvr_config_text(stream, "username"), url.user) == 0)
         r = json_object_set_new(stream, "password", json_string(url.password));
     explicit_bzero(&url, sizeof(url));
+    if (r < 0)
+        return -ENOMEM;
     *ret_text = json_string(public_url);
-    return r < 0 || !*ret_text ? -ENOMEM : 0;
+    return *ret_text ? 0 : -ENOMEM;
 }
 
 int nvr_camera_split_urls(json_t *entry)

@@ -86,6 +86,10 @@ static void read_url(const char *text, struct nvr_probe_request *request,
         add_error(errors, "url", "has no host");
         return;
     }
+    if (!nvr_str_is_utf8(nvr_str_from(url.user)) || !nvr_str_is_utf8(nvr_str_from(url.password))) {
+        add_error(errors, "url", "has a user name or password that is not UTF-8");
+        return;
+    }
     if (!same_place(&url, request->url)) {
         /* A stored password must not be sent to an address that somebody made up. */
         request->username[0] = '\0';
