@@ -66,22 +66,38 @@ def read_text(path):
         return ""
 
 
+def stat_of(pid):
+    """Parent and state of a process; None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rsplit(b")", 1)[1].split()
+        return int(fields[1]), fields[0].decode()
+    except OSError:
+        return None
+
+
 def processes_with(marker):
-    """Pids whose environment holds marker (children inherit it, whatever they do else)."""
-    found = []
+    """Pids whose environment holds marker, and all their descendants: the zygote gets a clean environment."""
+    living = {}
+    found = set()
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == os.getpid():
             continue
+        stat = stat_of(name)
+        if not stat or stat[1] == "Z":
+            continue
+        living[int(name)] = stat[0]
         try:
             with open(f"/proc/{name}/environ", "rb") as file:
-                if marker.encode() not in file.read():
-                    continue
-            with open(f"/proc/{name}/stat", "rb") as file:
-                if file.read().rsplit(b")", 1)[1].split()[0] != b"Z":
-                    found.append(int(name))
+                if marker.encode() in file.read():
+                    found.add(int(name))
         except OSError:
             continue
-    return found
+    while True:
+        more = {pid for pid, parent in living.items() if parent in found} - found
+        if not more:
+            return sorted(found)
+        found |= more
 
 
 def kill(pid, number=signal.SIGKILL):
