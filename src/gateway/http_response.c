@@ -213,6 +213,11 @@ void nvr_http_reply_errno(struct nvr_http_request *request, int r, const char *w
     case EEXIST:
         nvr_http_reply_error(request, 409, "conflict", "There is such %s already.", what);
         break;
+    case ESTALE:
+        nvr_http_reply_error(request, 409, "conflict",
+                             "The configuration file was edited by hand and cannot be used: "
+                             "correct it first.");
+        break;
     case EROFS:
         nvr_http_reply_error(request, 503, "unavailable", "The disk is read-only.");
         break;

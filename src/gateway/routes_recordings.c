@@ -200,6 +200,8 @@ static int open_recording(struct one *one)
     struct stat st;
     int r;
 
+    if (!nvr_path_is_safe(one->recording.file_path))
+        return -ENOENT;
     r = nvr_path_join(path, sizeof(path), one->dir, one->recording.file_path);
     if (r < 0)
         return r;

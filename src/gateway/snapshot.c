@@ -330,6 +330,8 @@ static int find_recorded(struct lookup *lookup, struct nvr_db *db)
     if (!recording)
         return -ENOMEM;
     r = nvr_recordings_find(db, lookup->key.camera, lookup->key.at_ms, recording);
+    if (r == 0 && !nvr_path_is_safe(recording->file_path))
+        r = -ENOENT;
     if (r == 0)
         r = nvr_path_join(path, sizeof(path), lookup->dir, recording->file_path);
     if (r == 0) {

@@ -239,12 +239,35 @@ void config_file_close(struct nvr_supervisor *sv)
 
 /* ---- the API's changes ---- */
 
+/* What is on disk counts: an edit by hand that was not seen yet is put in force before the change,
+ * and one that cannot be used must not be written over. 0 or -ESTALE. */
+static int catch_up(struct nvr_supervisor *sv)
+{
+    NVR_AUTO(nvr_config) config = NULL;
+    size_t old_len = 0;
+    size_t new_len = 0;
+    const int r = read_config(sv, &config);
+
+    if (r == -ENOENT)
+        return 0; /* it will be written */
+    if (r < 0)
+        return -ESTALE;
+    const char *old_text = nvr_config_get_text(sv->file.config, &old_len);
+    const char *new_text = nvr_config_get_text(config, &new_len);
+
+    if (old_len != new_len || memcmp(old_text, new_text, new_len) != 0)
+        put_in_force(sv, NVR_TAKE(config));
+    return 0;
+}
+
 int nvr_supervisor_camera_add(struct nvr_supervisor *sv, const json_t *body,
                               char ret_id[NVR_SLUG_SIZE], struct nvr_config_errors *errors)
 {
     struct nvr_config *config = NULL;
-    int r = nvr_config_camera_add(sv->file.config, sv->file.key, body, &config, ret_id, errors);
+    int r = catch_up(sv);
 
+    if (r == 0)
+        r = nvr_config_camera_add(sv->file.config, sv->file.key, body, &config, ret_id, errors);
     return r < 0 ? r : config_file_replace_take(sv, config);
 }
 
@@ -252,19 +275,25 @@ int nvr_supervisor_camera_put(struct nvr_supervisor *sv, const char *id, const j
                               bool merge, struct nvr_config_errors *errors)
 {
     struct nvr_config *config = NULL;
-    int r = merge
-                ? nvr_config_camera_patch(sv->file.config, sv->file.key, id, body, &config, errors)
-                : nvr_config_camera_put(sv->file.config, sv->file.key, id, body, &config, errors);
+    int r = catch_up(sv);
 
+    if (r < 0)
+        return r;
+    r = merge ? nvr_config_camera_patch(sv->file.config, sv->file.key, id, body, &config, errors)
+              : nvr_config_camera_put(sv->file.config, sv->file.key, id, body, &config, errors);
     return r < 0 ? r : config_file_replace_take(sv, config);
 }
 
 int nvr_supervisor_camera_remove(struct nvr_supervisor *sv, const char *id, bool delete_recordings)
 {
     struct nvr_config *config = NULL;
-    struct camera *camera = cameras_find(sv, id);
-    int r = nvr_config_camera_remove(sv->file.config, sv->file.key, id, &config);
+    int r = catch_up(sv);
 
+    if (r < 0)
+        return r;
+    struct camera *camera = cameras_find(sv, id);
+
+    r = nvr_config_camera_remove(sv->file.config, sv->file.key, id, &config);
     if (r < 0)
         return r;
     if (camera)

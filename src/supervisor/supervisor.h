@@ -53,7 +53,8 @@ nvr_supervisor_get_config(struct nvr_supervisor *supervisor); /* until the next 
 const char *nvr_supervisor_get_recordings_dir(struct nvr_supervisor *supervisor);
 
 /* ---- configuration changes by API: validate, save, apply the difference. Results and errors as
- * nvr_config_camera_*; -EROFS/-ENOSPC… when the file cannot be written (nothing changed then). */
+ * nvr_config_camera_*; -EROFS/-ENOSPC… when the file cannot be written (nothing changed then);
+ * -ESTALE: the file on disk was edited by hand and cannot be used. */
 NVR_CHECK int nvr_supervisor_camera_add(struct nvr_supervisor *supervisor, const json_t *body,
                                         char ret_id[NVR_SLUG_SIZE],
                                         struct nvr_config_errors *errors);
