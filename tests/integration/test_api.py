@@ -42,11 +42,13 @@ class Errors(harness.TestCase):
         self.check(request("GET", "/api/v1/recordings?cursor=%ff%fe"), 400, "bad_request")
         self.check(request("GET", "/api/v1/recordings/%2e%2e%2f%2e%2e%2fetc%2fpasswd"), 404,
                    "not_found")
-        answer = request("POST", "/api/v1/cameras", {"name": "", "stream": {"url": "gopher://x"}})
-        self.check(answer, 422, "validation_failed")
-        fields = {field["field"] for field in answer.json()["error"]["fields"]}
-        self.assertIn("stream.url", fields)
-        self.assertIn("name", fields)
+        for body, wrong in (({"name": "", "stream": {"url": "rtsp://h/x"}}, "name"),
+                            ({"name": "x", "stream": {"url": "gopher://x"}}, "stream.url"),
+                            ({"name": "x", "stream": {"url": "rtsp://h/x"},
+                              "recording": {"segment_seconds": 1000}}, "recording.segment_seconds")):
+            answer = request("POST", "/api/v1/cameras", body)
+            self.check(answer, 422, "validation_failed")
+            self.assertIn(wrong, {field["field"] for field in answer.json()["error"]["fields"]})
 
     def test_request_id_is_kept(self):
         server = self.nvr()
