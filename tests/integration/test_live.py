@@ -68,7 +68,7 @@ class LiveView(harness.TestCase):
     def test_slow_viewer_is_dropped_to_a_key_frame_and_a_fast_one_loses_nothing(self):
         _, server = self.online("h264-heavy.mp4", "stamp")
         fast = self.live(server)
-        slow = self.live(server, receive_buffer=4096)
+        slow = self.live(server, receive_buffer=65536)
         slow.until("fragment")
         numbers = []
         end = time.monotonic() + 15
