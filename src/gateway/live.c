@@ -213,6 +213,17 @@ static int send_init(struct viewer *viewer, struct nvr_buf *buf, bool *ret_binar
 
 /* ---- cursor ---- */
 
+/* What the viewer has not seen of a ring that it leaves. */
+static uint64_t count_unread(struct nvr_ring_reader *reader)
+{
+    struct nvr_ring_entry entry;
+    const int r = nvr_ring_reader_peek(reader, &entry);
+
+    if (r == 1)
+        return nvr_ring_reader_get_head(reader) - entry.sequence + 1;
+    return r == -ESTALE ? 1 : 0; /* more, but nobody knows */
+}
+
 /* The viewer gets a cursor over the current ring. 1, 0: there is none now, -errno. */
 static int open_reader(struct viewer *viewer)
 {
@@ -221,6 +232,8 @@ static int open_reader(struct viewer *viewer)
 
     if (viewer->reader && viewer->generation == stream->generation)
         return 1;
+    if (viewer->reader && viewer->started)
+        viewer->dropped += count_unread(viewer->reader);
     nvr_ring_reader_free(viewer->reader);
     viewer->reader = NULL;
     viewer->started = false;
