@@ -65,7 +65,8 @@ export function CameraTile({ camera }: { camera: Camera }) {
         </span>
         {camera.main && (
           <span className="nums shrink-0 text-xs text-white/80">
-            {formatSize(camera.main.width, camera.main.height)} · {formatFps(camera.main.fps)}
+            {formatSize(camera.main.width, camera.main.height)}
+            {camera.main.fps > 0 && ` · ${formatFps(camera.main.fps)}`}
           </span>
         )}
       </div>

@@ -75,10 +75,10 @@ export function HistoryCard({ cameraId }: { cameraId: string }) {
                   key={`${span.start}-${span.status}`}
                   title={`${word(span.status)}, ${formatDateTime(span.start)}`}
                   className={cn(
-                    "absolute inset-y-0 min-w-px",
+                    "absolute inset-y-0 min-w-[3px]",
                     colours[span.status] ?? "bg-line-strong",
                   )}
-                  style={{ left: `${span.left}%`, width: `${span.width}%` }}
+                  style={{ left: `min(${span.left}%, 100% - 3px)`, width: `${span.width}%` }}
                 />
               ))}
             </div>

@@ -64,7 +64,7 @@ export function PlaybackControls({ camera, fps, controller, onPlay }: Props) {
         ))}
       </NativeSelect>
       <p
-        className="nums min-w-0 flex-1 truncate px-2 text-sm font-medium max-sm:order-first max-sm:min-h-5 max-sm:basis-full max-sm:px-0"
+        className="nums min-w-0 flex-1 truncate px-2 text-sm font-medium max-sm:order-first max-sm:basis-full max-sm:px-0 max-sm:empty:hidden"
         data-testid="playhead"
       >
         {playhead === null ? "" : formatDateTime(playhead)}

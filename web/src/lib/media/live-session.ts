@@ -65,6 +65,7 @@ export class LiveSession {
   private origin: number | null = null;
   private attempt = 0;
   private lastDataAt = 0;
+  private mediaMs = 0;
   private connectedAt = 0;
   private timer: ReturnType<typeof setInterval> | undefined;
   private retry: ReturnType<typeof setTimeout> | undefined;
@@ -241,7 +242,9 @@ export class LiveSession {
     } else {
       const time = readFragmentTime(bytes, this.tracks);
       if (!time) return;
-      this.meter.add(performance.now(), bytes.byteLength, time.track.kind === "video" ? 1 : 0);
+      // Measured on the camera's clock: what was held back for us arrives all at once.
+      this.mediaMs = time.seconds * 1000;
+      this.meter.add(this.mediaMs, bytes.byteLength, time.track.kind === "video" ? 1 : 0);
       this.origin ??= time.seconds;
       this.queue.push({ bytes });
       if (this.state.phase === "waiting" && this.buffer) {
@@ -327,11 +330,11 @@ export class LiveSession {
 
   private publish(now: number): void {
     if (this.state.phase !== "playing") return;
-    const { fps, bitrate } = this.meter.read(now);
+    const { fps, bitrate } = this.meter.read(this.mediaMs);
     const stalled = now - this.lastDataAt > 3_000;
     this.set({
-      fps,
-      bitrate,
+      fps: stalled ? 0 : fps,
+      bitrate: stalled ? 0 : bitrate,
       latencyMs: stalled ? null : this.latency(),
       width: this.video.videoWidth || this.state.width,
       height: this.video.videoHeight || this.state.height,
