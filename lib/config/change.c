@@ -127,7 +127,8 @@ static const char *stream_password(const json_t *entry)
 }
 
 /* The body's copy, without what it may not say; its password apart: *ret_password is NULL when it
- * says nothing about it, "" for none. */
+ * says nothing about it, "" for none. A bad password is a finding like others: the rest of the body
+ * is looked at too, check_entry() fails in the end. */
 static int take_body(const json_t *body, json_t **ret_copy, json_t **ret_password,
                      struct nvr_config_errors *errors)
 {
@@ -154,12 +155,11 @@ static int take_body(const json_t *body, json_t **ret_copy, json_t **ret_passwor
     password = json_object_get(stream, "password");
     if (password && !json_is_string(password) && !json_is_null(password)) {
         nvr_config_error_add(errors, "stream.password", "expected text");
-        return -EINVAL;
-    }
-    if (password && strlen(nvr_config_text(stream, "password")) >= PASSWORD_SIZE) {
+    } else if (password && strlen(nvr_config_text(stream, "password")) >= PASSWORD_SIZE) {
         nvr_config_error_add(errors, "stream.password", "expected text of at most %d bytes",
                              PASSWORD_SIZE - 1);
-        return -EINVAL;
+        (void)json_object_del(stream, "password");
+        password = NULL;
     }
     *ret_password = NULL;
     if (password) {
@@ -211,12 +211,29 @@ static int put_password(json_t *entry, const struct nvr_config_key *key, const j
     return r;
 }
 
+/* What more has to say, but for fields that errors has already. */
+static void add_errors(struct nvr_config_errors *errors, const struct nvr_config_errors *more)
+{
+    for (size_t i = 0; i < more->count && errors->count < NVR_CONFIG_ERRORS_MAX; i++) {
+        size_t k = 0;
+
+        while (k < errors->count && strcmp(errors->items[k].field, more->items[i].field) != 0)
+            k++;
+        if (k == errors->count)
+            errors->items[errors->count++] = more->items[i];
+    }
+}
+
+/* errors may hold findings already: then -EINVAL, with those of the schema added. */
 static int check_entry(const struct nvr_config *config, const struct nvr_config_key *key,
                        const json_t *entry, struct nvr_config_errors *errors)
 {
     const json_t *schema = nvr_config_camera_schema(config->schema);
+    struct nvr_config_errors more = {0};
     struct nvr_camera_config camera;
-    int r = nvr_schema_check(entry, schema, "", errors);
+    int r = nvr_schema_check(entry, schema, "", &more);
+
+    add_errors(errors, &more);
 
     if (r == 0 && errors->count == 0)
         r = nvr_camera_read(entry, schema, key, "", &camera, errors);
@@ -284,19 +301,24 @@ static int apply(const struct nvr_config *config, const struct nvr_config_key *k
     return change_text(config, key, target, ret_config, errors);
 }
 
-/* The id that was asked for, or a free one from the name. */
+/* The id that was asked for, or a free one from the name. 0 with findings and a stand-in when there
+ * can be none, so that the rest is checked too; -EEXIST. */
 static int choose_id(const struct nvr_config *config, const json_t *copy, char id[NVR_SLUG_SIZE],
                      struct nvr_config_errors *errors)
 {
     const char *wanted = nvr_config_text(copy, "id"), *name = nvr_config_text(copy, "name");
     char base[NVR_SLUG_SIZE];
 
+    nvr_config_copy(id, NVR_SLUG_SIZE, "camera");
+    if (json_object_get(copy, "id") && !json_is_string(json_object_get(copy, "id")) &&
+        !json_is_null(json_object_get(copy, "id")))
+        nvr_config_error_add(errors, "id", "expected text");
     if (wanted[0] != '\0') {
         if (!nvr_slug_is_valid(wanted)) {
             nvr_config_error_add(errors, "id",
                                  "expected 1 to 64 of a-z, 0-9, - and _, beginning "
                                  "with a letter or digit");
-            return -EINVAL;
+            return 0;
         }
         nvr_config_copy(id, NVR_SLUG_SIZE, wanted);
         if (!nvr_config_find_camera(config, id))
@@ -306,7 +328,7 @@ static int choose_id(const struct nvr_config *config, const json_t *copy, char i
     }
     if (name[0] == '\0') {
         nvr_config_error_add(errors, "name", "is missing");
-        return -EINVAL;
+        return 0;
     }
     nvr_slug_from_name(name, base);
     nvr_config_copy(id, NVR_SLUG_SIZE, base);
@@ -363,14 +385,12 @@ int nvr_config_camera_add(const struct nvr_config *config, const struct nvr_conf
     return r;
 }
 
-static int check_same_id(const json_t *copy, const char *id, struct nvr_config_errors *errors)
+static void check_same_id(const json_t *copy, const char *id, struct nvr_config_errors *errors)
 {
     const json_t *sent = json_object_get(copy, "id");
 
-    if (!sent || (json_is_string(sent) && strcmp(json_string_value(sent), id) == 0))
-        return 0;
-    nvr_config_error_add(errors, "id", "cannot be changed: expected \"%s\"", id);
-    return -EINVAL;
+    if (sent && (!json_is_string(sent) || strcmp(json_string_value(sent), id) != 0))
+        nvr_config_error_add(errors, "id", "cannot be changed: expected \"%s\"", id);
 }
 
 /* put and patch: base is what the body is merged into. */
@@ -389,10 +409,9 @@ static int replace(const struct nvr_config *config, const struct nvr_config_key 
     if (!split || nvr_camera_split_urls(split) < 0)
         return -ENOMEM;
     r = take_body(body, &copy, &password, errors);
-    if (r == 0)
-        r = check_same_id(copy, id, errors);
     if (r < 0)
         return r;
+    check_same_id(copy, id, errors);
     entry = patch ? json_deep_copy(split) : json_pack("{s:s}", "id", id);
     if (!entry || merge(entry, copy) < 0)
         return -ENOMEM;

@@ -340,6 +340,31 @@ static void test_refused(void **state)
     fails(PATCH, "{\"x\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}", -EINVAL, "");
 }
 
+/* A form shows all that is wrong at once. */
+static void test_all_findings(void **state)
+{
+    static const char *const fields[] = {"stream.password", "name", "stream.url",
+                                         "recording.segment_seconds"};
+
+    (void)state;
+    fails(ADD,
+          "{\"name\":\"\",\"stream\":{\"url\":\"gopher://h\",\"password\":3},"
+          "\"recording\":{\"segment_seconds\":\"x\"}}",
+          -EINVAL, fields[0]);
+    assert_int_equal(errors.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        size_t k = 0;
+
+        while (k < errors.count && strcmp(errors.items[k].field, fields[i]) != 0)
+            k++;
+        assert_true(k < errors.count);
+    }
+    fails(ADD, "{\"id\":5,\"name\":\"x\",\"stream\":{\"url\":\"x\"}}", -EINVAL, "id");
+    assert_int_equal(errors.count, 2);
+    fails(PATCH, "{\"id\":\"b\",\"stream\":{\"url\":\"gopher://h\"}}", -EINVAL, "id");
+    assert_int_equal(errors.count, 2);
+}
+
 static int open_key(void **state)
 {
     (void)state;
@@ -362,7 +387,7 @@ int main(void)
         cmocka_unit_test(test_values),  cmocka_unit_test(test_lists),
         cmocka_unit_test(test_remove),  cmocka_unit_test(test_put),
         cmocka_unit_test(test_get_put), cmocka_unit_test(test_passwords),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_all_findings),
     };
 
     return cmocka_run_group_tests(tests, open_key, close_key);
