@@ -33,6 +33,7 @@ struct viewer {
     struct nvr_ring_reader *reader;
     unsigned generation; /* of the stream's base that reader belongs to */
     bool started;        /* stands at a key frame or behind it */
+    bool moved;          /* had another ring before; what the new one begins with may be missed */
     uint32_t epoch;      /* announced to the client; 0: none */
     bool init_due;       /* announced, its bytes not sent */
     uint64_t dropped;    /* to tell before the next fragment */
@@ -213,15 +214,28 @@ static int send_init(struct viewer *viewer, struct nvr_buf *buf, bool *ret_binar
 
 /* ---- cursor ---- */
 
-/* What the viewer has not seen of a ring that it leaves. */
-static uint64_t count_unread(struct nvr_ring_reader *reader)
+static bool is_late(const struct nvr_ring_entry *entry)
 {
-    struct nvr_ring_entry entry;
-    const int r = nvr_ring_reader_peek(reader, &entry);
+    return nvr_clock_wall_us() - entry->publish_us >= NVR_LIVE_LATE_MS * 1000LL;
+}
 
+/* The ring was replaced (it grew, or the worker is a new one). A viewer that keeps up reads the old
+ * one to its end first: true; for others what was left there is lost. */
+static bool finish_old_ring(struct viewer *viewer)
+{
+    const uint64_t lost = nvr_ring_reader_get_lost(viewer->reader);
+    struct nvr_ring_entry entry;
+    int r = nvr_ring_reader_peek(viewer->reader, &entry);
+
+    if (r == 1 && !is_late(&entry))
+        return true;
+    if (r == -ESTALE && nvr_ring_reader_seek_key(viewer->reader) == 0) {
+        viewer->dropped += nvr_ring_reader_get_lost(viewer->reader) - lost;
+        r = nvr_ring_reader_peek(viewer->reader, &entry);
+    }
     if (r == 1)
-        return nvr_ring_reader_get_head(reader) - entry.sequence + 1;
-    return r == -ESTALE ? 1 : 0; /* more, but nobody knows */
+        viewer->dropped += nvr_ring_reader_get_head(viewer->reader) - entry.sequence + 1;
+    return false;
 }
 
 /* The viewer gets a cursor over the current ring. 1, 0: there is none now, -errno. */
@@ -232,8 +246,11 @@ static int open_reader(struct viewer *viewer)
 
     if (viewer->reader && viewer->generation == stream->generation)
         return 1;
-    if (viewer->reader && viewer->started)
-        viewer->dropped += count_unread(viewer->reader);
+    if (viewer->reader && viewer->started) {
+        if (finish_old_ring(viewer))
+            return 1;
+        viewer->moved = true;
+    }
     nvr_ring_reader_free(viewer->reader);
     viewer->reader = NULL;
     viewer->started = false;
@@ -271,7 +288,7 @@ static int skip_if_late(struct viewer *viewer, struct nvr_ring_entry *entry)
     uint64_t from = entry->sequence;
     int r;
 
-    if (nvr_clock_wall_us() - entry->publish_us < NVR_LIVE_LATE_MS * 1000LL)
+    if (!is_late(entry))
         return 1;
     r = nvr_ring_reader_dup(viewer->reader, &ahead);
     if (r < 0)
@@ -316,6 +333,10 @@ static int find_next(struct viewer *viewer, struct nvr_ring_entry *entry)
     r = nvr_ring_reader_peek(viewer->reader, entry);
     if (r == -ESTALE)
         return recover(viewer, entry);
+    if (r == 1 && viewer->moved) {
+        viewer->moved = false;
+        viewer->dropped += entry->sequence - 1;
+    }
     return r == 1 ? skip_if_late(viewer, entry) : r;
 }
 
