@@ -376,8 +376,7 @@ static void on_redirect(struct nvr_rtsp *client, const struct nvr_rtsp_message *
     struct nvr_url url;
 
     if (client->redirects++ == NVR_RTSP_REDIRECTS_MAX) {
-        fail(client, -ELOOP, "protocol", message->status,
-             "The camera sends Heron from one address to the next without end");
+        fail(client, -ELOOP, "protocol", message->status, "The camera redirects in a circle");
         return;
     }
     if (location.n == 0 ||

@@ -244,12 +244,16 @@ void nvr_av_explain(const char *url, int error, bool timed_out, bool was_open,
                     struct nvr_trouble *ret_trouble)
 {
     enum nvr_trouble_code code = code_from(error);
+    const char *words = NULL;
 
     if (timed_out)
         code = NVR_TROUBLE_TIMEOUT;
     else if (was_open && (code == NVR_TROUBLE_UNREACHABLE || code == NVR_TROUBLE_PROTOCOL))
         code = NVR_TROUBLE_ENDED;
-    else if (error == AVERROR(EIO) && is_resolvable(url))
+    else if (error == AVERROR(EIO) && is_resolvable(url)) {
         code = NVR_TROUBLE_PROTOCOL;
-    nvr_trouble_set(ret_trouble, code, NULL);
+        if (strncmp(url, "http", 4) == 0) /* the ninth redirect is one, too */
+            words = "The camera redirects in a circle, or breaks off its answers.";
+    }
+    nvr_trouble_set(ret_trouble, code, words);
 }

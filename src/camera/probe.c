@@ -40,7 +40,8 @@ struct probe {
     struct nvr_units units;
     uint32_t width, height;
     int64_t first_pts, last_pts; /* to measure the frame rate */
-    unsigned frames;
+    unsigned frames;             /* whole ones */
+    bool undecodable;            /* a key frame came that is no picture */
     int jpeg_fd;
     bool picture_done;
 };
@@ -240,7 +241,8 @@ static void key_frame(struct probe *p, const struct nvr_source_frame *frame)
         p->height = p->params.sps.height;
     }
     if (take_picture(p, frame) < 0) {
-        log_debug("the first picture cannot be decoded");
+        log_debug("a key frame cannot be decoded");
+        p->undecodable = true;
         return;
     }
     p->picture_done = true;
@@ -276,7 +278,8 @@ static void on_end(const struct nvr_trouble *trouble, void *arg)
         p->address.transport =
             p->address.transport == NVR_SOURCE_UDP ? NVR_SOURCE_TCP : NVR_SOURCE_UDP;
         connect_now(p);
-    } else if (nvr_source_is_rtsp(&p->address) && why.code == NVR_TROUBLE_PROTOCOL && !p->libav) {
+    } else if (nvr_source_is_rtsp(&p->address) && why.code == NVR_TROUBLE_PROTOCOL &&
+               !why.is_final && !p->libav) {
         p->libav = true;
         p->own_trouble = why;
         connect_now(p);
@@ -313,7 +316,8 @@ static void on_deadline(uv_timer_t *timer)
         return;
     }
     /* A camera whose key frames are far apart is fine; one that sends noise is not. */
-    if (p->have_tracks && p->frames >= FPS_FRAMES_MIN && nvr_source_get_dropped(p->source) == 0) {
+    if (p->have_tracks && !p->undecodable && p->frames >= FPS_FRAMES_MIN &&
+        (!p->source || nvr_source_get_dropped(p->source) < p->frames)) {
         if (!p->params.size && p->config.size) {
             p->params = p->config;
             p->width = p->config.sps.width;

@@ -1,5 +1,6 @@
 /* RTSP by lib/rtsp: everything on the loop's thread, frames handed on without a copy. */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,7 @@ static void on_close(struct nvr_rtsp *client, const struct nvr_rtsp_reason *reas
     (void)client;
     nvr_trouble_set(&trouble, nvr_trouble_from_name(reason->code), reason->message);
     trouble.other_transport = reason->other_transport;
+    trouble.is_final = reason->error == -ELOOP;
     s->handlers->on_end(&trouble, s->arg);
 }
 

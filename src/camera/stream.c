@@ -232,7 +232,7 @@ static bool try_differently(struct nvr_stream *s, struct nvr_trouble *trouble, b
             *trouble = s->own_trouble;
         return false;
     }
-    if (trouble->code != NVR_TROUBLE_PROTOCOL)
+    if (trouble->code != NVR_TROUBLE_PROTOCOL || trouble->is_final)
         return false;
     if (s->proven[i]) { /* it is the camera that is not itself: restarting, say */
         trouble->code = NVR_TROUBLE_ENDED;

@@ -67,6 +67,7 @@ void nvr_trouble_set(struct nvr_trouble *trouble, enum nvr_trouble_code code, co
 {
     trouble->code = code;
     trouble->other_transport = false;
+    trouble->is_final = false;
     (void)snprintf(trouble->text, sizeof(trouble->text), "%s",
                    text && *text ? text : table[code].words);
 }
@@ -77,6 +78,7 @@ void nvr_trouble_set_lockout(struct nvr_trouble *trouble, int64_t until_ms)
 
     trouble->code = NVR_TROUBLE_BAD_CREDENTIALS;
     trouble->other_transport = false;
+    trouble->is_final = false;
     (void)snprintf(trouble->text, sizeof(trouble->text),
                    "The camera refuses the user name or password. To keep it from locking the "
                    "account, no further attempt is made until %02d:%02d UTC. A changed password "

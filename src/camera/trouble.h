@@ -24,6 +24,7 @@ enum nvr_trouble_code {
 struct nvr_trouble {
     enum nvr_trouble_code code;
     bool other_transport; /* the server wants RTP over the other transport */
+    bool is_final;        /* the server was understood: another client gets no further */
     char text[NVR_TROUBLE_TEXT_SIZE];
 };
 
