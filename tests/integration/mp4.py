@@ -107,6 +107,24 @@ def fragments(data):
     return result
 
 
+def check_times(parts):
+    """Decode times of every track only go forward, and no sample is without duration. Findings."""
+    found = []
+    lasts = {}
+    for part in parts:
+        for number, track in part.tracks.items():
+            last = lasts.get(number, -1)
+            if track.time <= last:
+                found.append(f"track {number}: {track.time} after {last}")
+            time = track.time
+            for sample in track.samples:
+                if sample.duration == 0:
+                    found.append(f"track {number}: no duration at {time}")
+                last, time = time, time + sample.duration
+            lasts[number] = last
+    return found
+
+
 def top_level(data):
     return [kind for kind, _, _, _ in boxes(data)]
 

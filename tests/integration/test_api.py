@@ -42,13 +42,11 @@ class Errors(harness.TestCase):
         self.check(request("GET", "/api/v1/recordings?cursor=%ff%fe"), 400, "bad_request")
         self.check(request("GET", "/api/v1/recordings/%2e%2e%2f%2e%2e%2fetc%2fpasswd"), 404,
                    "not_found")
-        for body, wrong in (({"name": "", "stream": {"url": "rtsp://h/x"}}, "name"),
-                            ({"name": "x", "stream": {"url": "gopher://x"}}, "stream.url"),
-                            ({"name": "x", "stream": {"url": "rtsp://h/x"},
-                              "recording": {"segment_seconds": 1000}}, "recording.segment_seconds")):
-            answer = request("POST", "/api/v1/cameras", body)
-            self.check(answer, 422, "validation_failed")
-            self.assertIn(wrong, {field["field"] for field in answer.json()["error"]["fields"]})
+        answer = request("POST", "/api/v1/cameras", {  # a form shows all that is wrong at once
+            "name": "", "stream": {"url": "gopher://x"}, "recording": {"segment_seconds": 1000}})
+        self.check(answer, 422, "validation_failed")
+        fields = [field["field"] for field in answer.json()["error"]["fields"]]
+        self.assertEqual(sorted(fields), ["name", "recording.segment_seconds", "stream.url"])
 
     def test_request_id_is_kept(self):
         server = self.nvr()

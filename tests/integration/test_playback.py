@@ -1,7 +1,6 @@
 """HLS playback of a range: the playlist's byte ranges are decodable, gaps and changes are told."""
 import os
 import re
-import subprocess
 
 import harness
 import mp4
@@ -74,14 +73,22 @@ class Playback(harness.TestCase):
                 file.write(body)
         self.assert_plays(path)
 
-    def check(self, clip, pictures_per_file=2):
+    def count_groups(self, server, items):
+        groups = 0
+        for item in items:
+            data = server.api.request("GET", f"/api/v1/recordings/{item['id']}/media.mp4").body
+            groups += len([part for part in mp4.fragments(data) if part.key])
+        return groups
+
+    def check(self, clip, segment_seconds=2):
         camera = self.simcam(f"cam/main {media(clip)}")
         server = self.nvr()
-        self.add_camera(server, "cam", camera.url("cam/main"))
-        items = self.wait_recordings(server, "cam", 4)
+        self.add_camera(server, "cam", camera.url("cam/main"),
+                        extra={"recording": {"segment_seconds": segment_seconds}})
+        items = self.wait_recordings(server, "cam", 3)
         path, entries = self.playlist(server, "cam", items[0]["start"], items[-1]["end"])
-        self.assertGreaterEqual(len(entries), (len(items) - 2) * pictures_per_file,
-                                "entries are groups of pictures")
+        self.assertGreater(len(entries), len(items), "entries are groups of pictures")
+        self.assertEqual(len(entries), self.count_groups(server, items))
         bodies = []
         for entry in entries:
             body = self.fetch(server, path, entry.url, entry.start, entry.length)
@@ -90,24 +97,20 @@ class Playback(harness.TestCase):
                             "an entry begins with a key frame")
             self.assertLessEqual(entry.duration, 3)
             bodies.append(body)
+        self.assertEqual(mp4.check_times(mp4.fragments(b"".join(bodies))), [])
         init = self.fetch(server, path, *entries[0].init)
         self.assertEqual(mp4.init_size(init), len(init))
         self.decode(init, bodies)
         total = sum(entry.duration for entry in entries)
         self.assertAlmostEqual(total, (items[-1]["end"] - items[0]["start"]) / 1000, delta=1.5)
         self.assertEqual([e for e in entries[1:] if e.discontinuity], [])
-        # A player of its own accord, from the address.
-        answer = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", server.api.base + path,
-                                 "-fps_mode", "passthrough", "-enc_time_base", "-1",
-                                 "-f", "null", "-"], capture_output=True, text=True, timeout=60,
-                                check=False)
-        self.assertEqual((answer.returncode, answer.stderr[:2000]), (0, ""))
+        self.assert_plays(server.api.base + path)  # a player of its own accord
 
     def test_h264_aac(self):
         self.check("h264-aac.mp4")
 
     def test_b_frames(self):
-        self.check("h264-b.mp4", 1)
+        self.check("h264-b.mp4", 4)  # a key frame every 2 s
 
     def test_h265(self):
         self.check("h265-aac.mp4")
