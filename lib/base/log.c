@@ -221,10 +221,7 @@ void nvr_log_write_(struct nvr_log_site *site, enum nvr_log_level level, const c
         return;
     len = NVR_MIN((size_t)n, sizeof(message) - 1);
     if (error) {
-        char reason[128];
-        const char *text = strerror_r(error < 0 ? -error : error, reason, sizeof(reason));
-
-        len += (size_t)snprintf(message + len, sizeof(message) - len, ": %s", text);
+        len += (size_t)snprintf(message + len, sizeof(message) - len, ": %s", nvr_strerror(error));
         len = NVR_MIN(len, sizeof(message) - 1);
     }
     if (held_back)

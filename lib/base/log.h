@@ -89,7 +89,7 @@ void nvr_log_write_(struct nvr_log_site *site, enum nvr_log_level level, const c
 #define log_warn(...) nvr_log_at_(NVR_LOG_WARN, 0, __VA_ARGS__)
 #define log_error(...) nvr_log_at_(NVR_LOG_ERROR, 0, __VA_ARGS__)
 
-/* Like log_error/warn/debug with ": strerror(-r)" behind it; the value is r. */
+/* Like log_error/warn/debug with ": nvr_strerror(r)" behind it; the value is r. */
 #define log_err(r, ...)                                                                            \
     ({                                                                                             \
         const int err_ = (r);                                                                      \

@@ -51,4 +51,7 @@ static inline int nvr_sys(int r)
     return r < 0 ? -errno : r;
 }
 
+/* The words for an errno, given as errno or as -errno: static, safe in any thread. */
+const char *nvr_strerror(int r);
+
 #endif

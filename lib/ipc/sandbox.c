@@ -78,7 +78,7 @@ static void add_detail(struct nvr_sandbox_report *report, const char *what, int 
     const size_t len = strlen(report->detail);
 
     (void)snprintf(report->detail + len, sizeof(report->detail) - len, "%s%s: %s", len ? "; " : "",
-                   what, strerror(error));
+                   what, nvr_strerror(error));
 }
 
 /* ---- descriptors, limits, user ---- */

@@ -100,7 +100,8 @@ static int do_fork(struct server *server, const struct fork_request *request)
     if (pid < 0)
         return send_packet(
             server,
-            json_pack("{s:I, s:s}", "id", (json_int_t)request->id, "error", strerror(errno)), -1);
+            json_pack("{s:I, s:s}", "id", (json_int_t)request->id, "error", nvr_strerror(errno)),
+            -1);
     /* The child is not reaped before we return to poll(): its pid cannot be taken by another. */
     NVR_AUTO_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
@@ -110,7 +111,8 @@ static int do_fork(struct server *server, const struct fork_request *request)
         (void)kill(pid, SIGKILL);
         return send_packet(
             server,
-            json_pack("{s:I, s:s}", "id", (json_int_t)request->id, "error", strerror(error)), -1);
+            json_pack("{s:I, s:s}", "id", (json_int_t)request->id, "error", nvr_strerror(error)),
+            -1);
     }
     return send_packet(
         server, json_pack("{s:I, s:i}", "id", (json_int_t)request->id, "pid", (int)pid), pidfd);

@@ -221,7 +221,7 @@ static void answer(struct nvr_child *child, int64_t id, int r, const struct nvr_
     } else if (r == -EBADMSG) {
         nvr_child_refuse(child, id, "no_fragments", "the file holds no whole picture");
     } else {
-        nvr_child_refuse(child, id, "io", strerror(-r));
+        nvr_child_refuse(child, id, "io", nvr_strerror(r));
     }
 }
 

@@ -111,7 +111,7 @@ static void set_state(struct nvr_recorder *r, const char *error)
 
 static void disk_words(int error, char *dst, size_t dst_size)
 {
-    const char *what = strerror(-error);
+    const char *what = nvr_strerror(error);
 
     if (error == -ENOSPC || error == -EDQUOT)
         what = "the disk is full";

@@ -108,7 +108,7 @@ json_t *cli_get(const struct cli_options *options, const char *path)
     NVR_AUTO_FD int fd = connect_to(&url);
 
     if (fd < 0) {
-        (void)fprintf(stderr, "nvr: %s: %s. Is Heron running there?\n", server, strerror(-fd));
+        (void)fprintf(stderr, "nvr: %s: %s. Is Heron running there?\n", server, nvr_strerror(fd));
         return NULL;
     }
     nvr_buf_init(&answer, ANSWER_MAX);
@@ -117,7 +117,7 @@ json_t *cli_get(const struct cli_options *options, const char *path)
         r = parse_answer(&answer, &status, &body);
     nvr_buf_done(&answer);
     if (r < 0) {
-        (void)fprintf(stderr, "nvr: %s: %s\n", server, strerror(-r));
+        (void)fprintf(stderr, "nvr: %s: %s\n", server, nvr_strerror(r));
         return NULL;
     }
     if (status < 200 || status > 299) {

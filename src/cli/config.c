@@ -82,7 +82,7 @@ static int check(const struct cli_options *options)
     if (r == 0 || (r == -EINVAL && errors->count))
         report(options, path, errors);
     else
-        (void)fprintf(stderr, "nvr: %s: %s\n", path, strerror(-r));
+        (void)fprintf(stderr, "nvr: %s: %s\n", path, nvr_strerror(r));
     if (r == 0 && !options->json)
         (void)printf("%s: sound, %zu cameras\n", path, nvr_config_get_camera_count(config));
     nvr_config_key_free(key);

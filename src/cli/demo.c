@@ -299,6 +299,6 @@ int cmd_demo_camera(int argc, char **argv)
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
         return CLI_FAILED;
     (void)execv(argv[0], argv);
-    (void)fprintf(stderr, "nvr: %s: %s\n", argv[0], strerror(errno));
+    (void)fprintf(stderr, "nvr: %s: %s\n", argv[0], nvr_strerror(errno));
     return CLI_FAILED;
 }

@@ -52,7 +52,7 @@ static void say(struct doctor *doctor, enum verdict verdict, const char *name, c
 static void check_programs(struct doctor *doctor, const struct cli_paths *paths)
 {
     if (access(paths->camera_program, X_OK) < 0)
-        say(doctor, BAD, "programs", "%s: %s", paths->camera_program, strerror(errno));
+        say(doctor, BAD, "programs", "%s: %s", paths->camera_program, nvr_strerror(errno));
     else
         say(doctor, GOOD, "programs", "%s", paths->camera_program);
     if (!paths->web[0])
@@ -69,7 +69,7 @@ static bool check_storage(struct doctor *doctor, const struct cli_paths *paths)
         return false;
     }
     if (access(paths->data, W_OK | X_OK) < 0 || statvfs(paths->data, &st) < 0) {
-        say(doctor, BAD, "storage", "%s: %s", paths->data, strerror(errno));
+        say(doctor, BAD, "storage", "%s: %s", paths->data, nvr_strerror(errno));
         return false;
     }
     const uint64_t left = (uint64_t)st.f_bavail * st.f_frsize;
@@ -118,7 +118,7 @@ static void check_database(struct doctor *doctor, const struct cli_paths *paths,
 
     nvr_store_close(store);
     if (r < 0)
-        say(doctor, BAD, "database", "%s: %s", path, strerror(-r));
+        say(doctor, BAD, "database", "%s: %s", path, nvr_strerror(r));
     else
         say(doctor, GOOD, "database", "%s", path);
 }
@@ -171,7 +171,7 @@ static void check_port(struct doctor *doctor, const char *host, int port, bool r
     else if (errno == EADDRINUSE && running)
         say(doctor, GOOD, "port", "%s:%d is in use, by Heron I think", host, port);
     else
-        say(doctor, BAD, "port", "%s:%d: %s", host, port, strerror(errno));
+        say(doctor, BAD, "port", "%s:%d: %s", host, port, nvr_strerror(errno));
 }
 
 int cmd_doctor(const struct cli_options *options)

@@ -111,7 +111,7 @@ int cli_find_paths(const struct cli_options *options, struct cli_paths *ret_path
     if (r == 0)
         r = find_programs(paths);
     if (r < 0)
-        (void)fprintf(stderr, "nvr: %s\n", strerror(-r));
+        (void)fprintf(stderr, "nvr: %s\n", nvr_strerror(r));
     return r;
 }
 

@@ -93,7 +93,7 @@ void camera_rpc_start(struct camera *camera)
     camera->recording_error[0] = 0;
     if (fd < 0 && camera->config.recording.enabled) {
         (void)snprintf(camera->recording_error, sizeof(camera->recording_error),
-                       "The recordings folder cannot be used: %s", strerror(-fd));
+                       "The recordings folder cannot be used: %s", nvr_strerror(fd));
         (void)log_err(fd, "camera %s: recordings folder '%s'", camera->config.id, root);
     }
     r = nvr_rpc_call(camera->worker.rpc, "start", start_params(camera, root, fd >= 0), &fd, fd >= 0,

@@ -53,7 +53,7 @@ static int read_config(struct nvr_supervisor *sv, struct nvr_config **ret_config
     if (r < 0) {
         if (r != -ENOENT) {
             (void)log_err(r, "read '%s'", sv->file.path);
-            warning_set(sv, "config", "The configuration file cannot be read: %s", strerror(-r));
+            warning_set(sv, "config", "The configuration file cannot be read: %s", nvr_strerror(r));
         }
     } else {
         const char *content = nvr_buf_cstr(&text);
@@ -98,7 +98,7 @@ static int make_first(struct nvr_supervisor *sv)
     r = nvr_file_write_atomic(sv->file.path, first_config, sizeof(first_config) - 1, 0640);
     if (r < 0) {
         (void)log_err(r, "write '%s'", sv->file.path);
-        warning_set(sv, "config", "The configuration file cannot be written: %s", strerror(-r));
+        warning_set(sv, "config", "The configuration file cannot be written: %s", nvr_strerror(r));
     } else {
         log_info("'%s' written", sv->file.path);
     }

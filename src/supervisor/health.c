@@ -170,8 +170,7 @@ static json_t *check_database(struct nvr_supervisor *sv)
 
     nvr_store_get_stats(sv->store, &stats);
     if (stats.last_error)
-        return check(CHECK_FAILED, "%s",
-                     strerror((int)(stats.last_error < 0 ? -stats.last_error : stats.last_error)));
+        return check(CHECK_FAILED, "%s", nvr_strerror((int)stats.last_error));
     if (stats.queue_depth > NVR_STORE_QUEUE_MAX / 2)
         return check(CHECK_DEGRADED, "%lld writes are waiting", (long long)stats.queue_depth);
     return check(CHECK_OK, "%s", "");
@@ -180,7 +179,7 @@ static json_t *check_database(struct nvr_supervisor *sv)
 static json_t *check_storage(struct nvr_supervisor *sv)
 {
     if (sv->storage.error)
-        return check(CHECK_FAILED, "%s", strerror(-sv->storage.error));
+        return check(CHECK_FAILED, "%s", nvr_strerror(sv->storage.error));
     if (find_warning(sv, "storage_unusable"))
         return check(CHECK_FAILED, "%s", "the recordings folder does not answer");
     if (sv->storage.low)
@@ -230,7 +229,7 @@ static json_t *storage_to_json(const struct nvr_supervisor *sv)
     return json_pack("{s:s, s:I, s:I, s:I, s:o}", "path", sv->recordings_dir, "total_bytes",
                      (json_int_t)state->total_bytes, "free_bytes", (json_int_t)state->free_bytes,
                      "recordings_bytes", (json_int_t)state->recordings_bytes, "error",
-                     state->error ? json_string(strerror(-state->error)) : json_null());
+                     state->error ? json_string(nvr_strerror(state->error)) : json_null());
 }
 
 static json_t *counts_to_json(const struct nvr_supervisor *sv)

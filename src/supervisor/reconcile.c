@@ -263,7 +263,7 @@ static void on_indexed(const struct nvr_job_result *result, void *arg)
         set_aside(rc, path, message[0] ? message : code);
     } else if (r < 0) {
         rc->counts.failed++;
-        log_warn("'%s' could not be indexed: %s", path, message[0] ? message : strerror(-r));
+        log_warn("'%s' could not be indexed: %s", path, message[0] ? message : nvr_strerror(r));
     }
     rc->next_file++;
     next_file(rc);

@@ -136,7 +136,7 @@ static void acknowledge(void *arg)
             r = nvr_rpc_reply_result(camera->worker.rpc, write->request_id, NULL, NULL, 0);
         else
             r = nvr_rpc_reply_error(camera->worker.rpc, write->request_id, NVR_RPC_FAILED,
-                                    strerror(-write->result), NULL);
+                                    nvr_strerror(write->result), NULL);
     }
     if (r < 0)
         (void)log_debug_err(r, "acknowledge a segment of %s", id);
@@ -172,7 +172,7 @@ void segment_store(struct camera *camera, const struct nvr_rpc_request *request)
     free(write);
     (void)log_err(r, "camera %s: segment refused", camera->config.id);
     if (nvr_rpc_reply_error(camera->worker.rpc, request->id,
-                            r == -EINVAL ? NVR_RPC_INVALID_PARAMS : NVR_RPC_FAILED, strerror(-r),
+                            r == -EINVAL ? NVR_RPC_INVALID_PARAMS : NVR_RPC_FAILED, nvr_strerror(r),
                             NULL) < 0)
         log_debug("camera %s: nobody to answer", camera->config.id);
 }

@@ -76,7 +76,7 @@ static void tell(struct nvr_supervisor *sv)
 
     if (state->error)
         warning_set(sv, "storage_unusable", "The recordings folder %s cannot be used: %s",
-                    sv->recordings_dir, strerror(-state->error));
+                    sv->recordings_dir, nvr_strerror(state->error));
     else
         warning_clear(sv, "storage_unusable");
     if (!state->error && state->low)

@@ -212,7 +212,7 @@ static void on_fork(struct nvr_zygote *zygote, int error, pid_t pid, int pidfd, 
     if (r < 0) {
         (void)log_err(r, "start worker %s", worker->id);
         (void)snprintf(worker->last_exit, sizeof(worker->last_exit), "could not be started: %s",
-                       strerror(-r));
+                       nvr_strerror(r));
         finish_exit(worker);
         return;
     }
@@ -264,7 +264,7 @@ static void do_action(struct worker *worker, enum worker_action action)
             if (r != -EAGAIN)
                 (void)log_err(r, "start worker %s", worker->id);
             (void)snprintf(worker->last_exit, sizeof(worker->last_exit), "could not be started: %s",
-                           strerror(-r));
+                           nvr_strerror(r));
             finish_exit(worker);
         }
         return;

@@ -48,7 +48,7 @@ static void on_timer(uv_timer_t *timer)
         const int64_t delay = backoff_next(&sv->zygote_backoff, 0);
 
         warning_set(sv, "zygote", "Cameras cannot be started: %s: %s", sv->camera_program,
-                    strerror(-r));
+                    nvr_strerror(r));
         (void)uv_timer_start(timer, on_timer, (uint64_t)delay, 0);
     }
 }
