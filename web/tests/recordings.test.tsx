@@ -180,6 +180,21 @@ describe("recordings page", () => {
     expect(isTyping(document.createElement("input"))).toBe(true);
   });
 
+  it("plays without sound where the browser insists, and turns it on when asked", async () => {
+    const { timeline, user } = await open();
+    const video = screen.getByLabelText<HTMLVideoElement>(/Recording of/);
+    const play = vi.spyOn(video, "play");
+    play.mockRejectedValueOnce(new DOMException("no", "NotAllowedError"));
+    clickAt(timeline, 1.5);
+    act(() => FakeHls.last().parsed([{ start: 0, duration: 3600, programDateTime: start + hour }]));
+    await user.click(await screen.findByRole("button", { name: "Turn sound on" }));
+    expect(play).toHaveBeenCalledTimes(2);
+    expect(video.muted).toBe(false);
+    play.mockRejectedValueOnce(new Error("broken"));
+    clickAt(timeline, 1.6);
+    await waitFor(() => expect(useRecordings.getState().playing).toBe(false));
+  });
+
   it("sets the speed and buffers accordingly", async () => {
     const { timeline, user } = await open();
     clickAt(timeline, 1.5);

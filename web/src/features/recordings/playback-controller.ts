@@ -15,6 +15,8 @@ export type PlaybackEvents = {
   onPhase: (phase: PlaybackPhase, message: string | null) => void;
   onTime: (time: number) => void;
   onPlaying: (playing: boolean) => void;
+  /** The browser would play only without sound. */
+  onMuted: () => void;
 };
 
 export function playlistUrl(camera: string, start: number, end: number): string {
@@ -88,6 +90,10 @@ export class PlaybackController {
     if (this.hls) this.hls.config.maxBufferLength = bufferSeconds(speed);
   }
 
+  setMuted(muted: boolean): void {
+    this.video.muted = muted;
+  }
+
   /** One picture on or back; `fps` of what is recorded. */
   step(direction: 1 | -1, fps: number): void {
     this.video.pause();
@@ -96,7 +102,17 @@ export class PlaybackController {
 
   private play(): void {
     this.video.playbackRate = this.speed;
-    void this.video.play().catch(() => this.events.onPlaying(false));
+    this.video.play().catch((error: unknown) => {
+      // Sound needs a press first in most browsers; pictures do not.
+      const refused = error instanceof DOMException && error.name === "NotAllowedError";
+      if (!refused || this.video.muted) {
+        this.events.onPlaying(false);
+        return;
+      }
+      this.events.onMuted();
+      this.video.muted = true;
+      this.play();
+    });
   }
 
   private load(time: number, start: number, end: number): void {

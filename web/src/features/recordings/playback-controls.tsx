@@ -1,4 +1,13 @@
-import { Download, Pause, Play, Radio, StepBack, StepForward } from "lucide-react";
+import {
+  Download,
+  Pause,
+  Play,
+  Radio,
+  StepBack,
+  StepForward,
+  Volume2,
+  VolumeX,
+} from "lucide-react";
 import { Link } from "react-router-dom";
 import { Button } from "@/components/ui/button";
 import { NativeSelect } from "@/components/ui/input";
@@ -16,7 +25,7 @@ type Props = {
 };
 
 export function PlaybackControls({ camera, fps, controller, onPlay }: Props) {
-  const { playing, speed, playhead, phase, set } = useRecordings();
+  const { playing, speed, muted, playhead, phase, set } = useRecordings();
   const download = useDownload(camera);
   const ready = phase === "ready";
   return (
@@ -63,6 +72,16 @@ export function PlaybackControls({ camera, fps, controller, onPlay }: Props) {
           </option>
         ))}
       </NativeSelect>
+      <Tooltip label={muted ? "Sound on" : "Sound off"}>
+        <Button
+          variant="ghost"
+          size="icon"
+          aria-label={muted ? "Turn sound on" : "Turn sound off"}
+          onClick={() => set({ muted: !muted })}
+        >
+          {muted ? <VolumeX aria-hidden /> : <Volume2 aria-hidden />}
+        </Button>
+      </Tooltip>
       <p
         className="nums min-w-0 flex-1 truncate px-2 text-sm font-medium max-sm:order-first max-sm:basis-full max-sm:px-0 max-sm:empty:hidden"
         data-testid="playhead"

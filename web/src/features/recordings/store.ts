@@ -9,6 +9,7 @@ type RecordingsState = {
   message: string | null;
   playing: boolean;
   speed: number;
+  muted: boolean;
   /** Wall clock of the picture on screen. */
   playhead: number | null;
   /** null: the whole day. */
@@ -29,6 +30,7 @@ const initial = {
 export const useRecordings = create<RecordingsState>((set) => ({
   ...initial,
   speed: 1,
+  muted: false,
   set: (change) => set(change),
   reset: () => set(initial),
 }));

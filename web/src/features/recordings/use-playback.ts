@@ -10,6 +10,7 @@ export function usePlayback(
   const [controller, setController] = useState<PlaybackController | null>(null);
   const set = useRecordings((state) => state.set);
   const phase = useRecordings((state) => state.phase);
+  const muted = useRecordings((state) => state.muted);
   const speed = useRecordings((state) => state.speed);
 
   useEffect(() => {
@@ -18,6 +19,7 @@ export function usePlayback(
       onPhase: (phase, message) => set({ phase, message }),
       onTime: (playhead) => set({ playhead }),
       onPlaying: (playing) => set({ playing }),
+      onMuted: () => set({ muted: true }),
     });
     setController(next);
     return () => {
@@ -27,6 +29,7 @@ export function usePlayback(
   }, [video, camera, set]);
 
   useEffect(() => controller?.setSpeed(speed), [controller, speed]);
+  useEffect(() => controller?.setMuted(muted), [controller, muted]);
   useEffect(() => {
     if (phase === "idle") controller?.clear();
   }, [controller, phase]);
