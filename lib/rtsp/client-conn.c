@@ -173,6 +173,7 @@ void nvr_rtsp_disconnect(struct nvr_rtsp *client)
     nvr_buf_reset(&client->out);
     client->writing = false;
     client->in_len = 0;
+    nvr_rtsp_patience_init(&client->patience);
     client->garbage = 0;
     client->got_reply = false;
     client->request.pending = false;
@@ -338,6 +339,8 @@ static size_t consume_one(struct nvr_rtsp *client, const uint8_t *data, size_t s
         media = find_channel(client, data[1], &rtcp);
         if (media >= 0) {
             client->garbage = 0;
+            if (!rtcp && length > 1 && client->media[media].video)
+                nvr_rtsp_patience_video(&client->patience, length, data[5] & 0x80, arrival_us);
             nvr_rtsp_on_media(client, (unsigned)media, rtcp, data + 4, length, arrival_us);
         }
         return 4 + length;
@@ -379,6 +382,26 @@ static bool consume(struct nvr_rtsp *client, int64_t arrival_us)
     return true;
 }
 
+/* Only with sound: without it, every wake-up is for a picture already. */
+static bool has_sound(const struct nvr_rtsp *client)
+{
+    for (unsigned i = 0; i < client->media_count; i++)
+        if (client->media[i].ready && !client->media[i].video)
+            return true;
+    return false;
+}
+
+static void be_patient(struct nvr_rtsp *client)
+{
+    const int bytes =
+        has_sound(client) ? nvr_rtsp_patience_bytes(&client->patience, client->in_len > 0) : 1;
+
+    if (bytes == client->patience.in_force ||
+        setsockopt(client->tcp->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes)) < 0)
+        return;
+    client->patience.in_force = bytes;
+}
+
 static void on_readable(struct nvr_rtsp *client)
 {
     for (unsigned i = 0; i < READS_PER_WAKEUP; i++) {
@@ -392,8 +415,12 @@ static void on_readable(struct nvr_rtsp *client)
             return;
         }
         client->in_len += (size_t)n;
-        if (!consume(client, nvr_clock_wall_us()) || (size_t)n < room)
+        if (!consume(client, nvr_clock_wall_us()))
             return;
+        if ((size_t)n < room) {
+            be_patient(client);
+            return;
+        }
         if (client->in_len == NVR_RTSP_IN_SIZE) { /* cannot be: every unit is smaller */
             (void)skip_garbage(client, client->in, client->in_len);
             client->in_len = 0;

@@ -356,6 +356,7 @@ int nvr_rtsp_open(uv_loop_t *loop, const struct nvr_rtsp_options *options,
     client->arg = arg;
     nvr_buf_init(&client->out, NVR_RTSP_OUT_MAX);
     r = copy_options(client, options);
+    nvr_rtsp_patience_init(&client->patience);
     if (r == 0 && !(client->in = malloc(NVR_RTSP_IN_SIZE)))
         r = -ENOMEM;
     if (r == 0 && getrandom(random, sizeof(random), 0) != sizeof(random))

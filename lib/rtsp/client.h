@@ -79,6 +79,16 @@ struct nvr_rtsp_request {
     unsigned auth_retries; /* of this request */
 };
 
+/* How small and how frequent the pictures of this connection are (patience.c). */
+struct nvr_rtsp_patience {
+    size_t frame_bytes;       /* of the frame that is under way */
+    size_t smallest, earlier; /* of this window and of the one before */
+    unsigned frames;          /* in this window */
+    int64_t window_start_us;
+    bool known; /* a whole window has passed at a good rate */
+    int in_force;
+};
+
 struct nvr_rtsp {
     uv_loop_t *loop;
     uv_timer_t timer;
@@ -111,6 +121,7 @@ struct nvr_rtsp {
     uint8_t *in;
     size_t in_len;
     size_t garbage;
+    struct nvr_rtsp_patience patience;
     struct nvr_buf out;
     bool writing;     /* waits for room in the socket's buffer */
     bool got_reply;   /* the server has spoken RTSP on this connection */
@@ -183,6 +194,14 @@ void nvr_rtsp_on_message(struct nvr_rtsp *client, const struct nvr_rtsp_message 
 void nvr_rtsp_keepalive(struct nvr_rtsp *client);
 void nvr_rtsp_send_teardown(struct nvr_rtsp *client);
 const char *nvr_rtsp_method_name(enum nvr_rtsp_method method);
+
+/* patience.c: with sound beside the picture, sleep until about a frame has come. */
+void nvr_rtsp_patience_init(struct nvr_rtsp_patience *patience);
+/* size bytes of video came in at now_us; marker: the last ones of a frame. */
+void nvr_rtsp_patience_video(struct nvr_rtsp_patience *patience, size_t size, bool marker,
+                             int64_t now_us);
+/* Bytes worth waking up for; 1 while a frame is incomplete (partial) or little is known. */
+int nvr_rtsp_patience_bytes(const struct nvr_rtsp_patience *patience, bool partial);
 
 /* client-udp.c */
 NVR_CHECK int nvr_rtsp_udp_open(struct nvr_rtsp *client, unsigned index);
