@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -202,6 +203,21 @@ static void handle_heartbeat(struct camera *camera, const json_t *params)
         rows_write_camera(camera, false);
 }
 
+/* Somebody removed the camera's folder. The worker holds, and may write to, the removed one only:
+ * a new worker gets a new folder. */
+static void replace_lost_root(struct camera *camera)
+{
+    char root[PATH_MAX];
+    struct stat st;
+
+    if (nvr_path_join(root, sizeof(root), camera->supervisor->recordings_dir, camera->config.id) <
+            0 ||
+        lstat(root, &st) == 0 || errno != ENOENT)
+        return;
+    log_warn("camera %s: '%s' is gone: it is made anew", camera->config.id, root);
+    worker_restart(&camera->worker);
+}
+
 static void handle_recording(struct camera *camera, const json_t *params)
 {
     char state[16];
@@ -211,6 +227,8 @@ static void handle_recording(struct camera *camera, const json_t *params)
     camera->recording_active = strcmp(state, "started") == 0;
     if (camera->recording_error[0])
         log_error("camera %s: recording: %s", camera->config.id, camera->recording_error);
+    if (strcmp(state, "error") == 0)
+        replace_lost_root(camera);
 }
 
 static void handle_ring(struct camera *camera, const struct nvr_rpc_request *request)

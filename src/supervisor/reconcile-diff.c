@@ -96,7 +96,10 @@ void reconcile_diff(struct reconcile_set *set, int64_t cutoff_s, bool keep_known
             matched = matched || set->rows[row].size == file.size;
             free(set->rows[row++].path);
         }
-        if ((matched && !keep_known) || reconcile_name_time(file.path) >= cutoff_s)
+        const bool young = reconcile_name_time(file.path) >= cutoff_s;
+
+        set->young_count += young && !matched;
+        if ((matched && !keep_known) || young)
             free(file.path);
         else
             set->files[kept_files++] = file;

@@ -23,6 +23,7 @@ struct reconcile_set {
     size_t files_count, files_cap;
     struct reconcile_row *rows;
     size_t rows_count, rows_cap;
+    size_t young_count; /* files without a row that reconcile_diff() dropped as too young */
 };
 
 NVR_CHECK int reconcile_add_file(struct reconcile_set *set, const char *path, int64_t size);

@@ -16,8 +16,10 @@
 NVR_LOG_TOPIC("reconcile");
 
 #define INDEX_TIMEOUT_MS 30000
-#define YOUNG_MS 1000 /* a file named in the second in which its worker started may be its own */
-#define NAMED_MAX 3   /* dropped files that a warning names */
+#define YOUNG_MS 1000   /* a file named in the second in which its worker started may be its own */
+#define CLOSED_MS 12000 /* a worker that records would have named its file in a heartbeat by then  \
+                         */
+#define NAMED_MAX 3     /* dropped files that a warning names */
 
 struct turn {
     char id[NVR_SLUG_SIZE];
@@ -44,7 +46,8 @@ struct reconcile {
     int result;
     size_t next_file;
     struct nvr_job *job;
-    bool force; /* rows are not believed: every file is indexed */
+    bool look_again; /* some files were too young */
+    bool force;      /* rows are not believed: every file is indexed */
     struct nvr_reindex_result counts;
     void (*on_done)(const struct nvr_reindex_result *result, void *arg);
     void *on_done_arg;
@@ -101,19 +104,32 @@ static void on_listed(uv_work_t *work, int status)
 
 /* ---- one camera: read ---- */
 
-/* Files that began earlier have no writer any more. */
-static int64_t cutoff_of(const struct nvr_supervisor *sv, const char *id)
+static bool is_recording(const struct camera *camera)
+{
+    return camera && camera->recording_file[0] && reconcile_name_time(camera->recording_file) >= 0;
+}
+
+static const struct camera *find_camera(const struct nvr_supervisor *sv, const char *id)
 {
     const struct camera *camera = sv->cameras;
 
     while (camera && strcmp(camera->config.id, id) != 0)
         camera = camera->next;
+    return camera;
+}
+
+/* Files that began earlier have no writer any more. */
+static int64_t cutoff_of(const struct nvr_supervisor *sv, const char *id)
+{
+    const struct camera *camera = find_camera(sv, id);
+
     if (!camera || worker_is_idle(&camera->worker))
         return nvr_clock_wall_ms() / 1000 + 1;
-    const int64_t current =
-        camera->recording_file[0] ? reconcile_name_time(camera->recording_file) : -1;
+    if (is_recording(camera))
+        return reconcile_name_time(camera->recording_file);
+    const int64_t closed_ms = nvr_clock_wall_ms() - CLOSED_MS;
 
-    return current >= 0 ? current : (camera->worker.started_wall_ms - YOUNG_MS) / 1000;
+    return NVR_MAX(camera->worker.started_wall_ms - YOUNG_MS, closed_ms) / 1000;
 }
 
 static void scan(uv_work_t *work)
@@ -137,6 +153,9 @@ static void on_scanned(uv_work_t *work, int status)
     rc->working = false;
     if (rc->result < 0)
         (void)log_err(rc->result, "camera %s: compare files and rows", rc->turn.id);
+    /* Left by the process before, likely: looked at again when that is certain. */
+    rc->look_again |=
+        rc->set.young_count && !is_recording(find_camera(rc->supervisor, rc->turn.id));
     rc->next_file = 0;
     next_file(rc);
     sv_check_stopped(rc->supervisor);
@@ -169,6 +188,10 @@ static void next_turn(struct reconcile *rc)
                      rc->counts.dropped);
             if (rc->on_done)
                 rc->on_done(&rc->counts, rc->on_done_arg);
+        }
+        if (rc->look_again) {
+            rc->look_again = false;
+            reconcile_all(rc, RECONCILE_CRASH_MS);
         }
         return;
     }

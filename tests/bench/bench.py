@@ -205,18 +205,14 @@ def latency(server, seconds, stream="main"):
     """ms from the camera's first byte of a frame to the fragment in a viewer's hands."""
     viewer = websocket.Live(server.port, "cam1", stream)
     delays = []
-    end = time.monotonic() + seconds
-    skip = 3  # the group of pictures that is sent at once is old
-    while time.monotonic() < end:
+    begin = time.monotonic() + 3  # what is sent at once is as old as its group of pictures
+    while time.monotonic() < begin + seconds:
         kind, value = viewer.next()
-        if kind != "fragment":
-            continue
         now = time.time() * 1e6
-        for sent, _ in [(int(a, 16), b) for a, b in mp4.STAMP.findall(value)]:
-            delays.append((now - sent) / 1000)
+        if kind == "fragment" and time.monotonic() > begin:
+            delays += [(now - int(sent, 16)) / 1000 for sent, _ in mp4.STAMP.findall(value)]
     viewer.close()
-    fresh = [d for d in delays if d < 1000][skip:]
-    return fresh
+    return delays
 
 
 def snapshots(server, rounds=10):
