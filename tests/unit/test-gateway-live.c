@@ -162,6 +162,57 @@ static void slow_viewer_skips_and_delays_nobody(void **state)
     client_close(&slow);
 }
 
+/* A viewer that keeps up loses nothing when the ring grows: first what the old one still holds. */
+static void growing_ring_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    fake_begin_epoch(f->supervisor, "avc1.64001f");
+    fake_publish(f->supervisor, true, 900, 'K');
+    client_open(&client, &f->loop, f->port);
+    assert_int_equal(client_upgrade(&client, LIVE, ""), 101);
+    expect_text(&client, "init");
+    expect_bytes(&client, strlen("INIT avc1.64001f"), 'I');
+    expect_bytes(&client, 900, 'K');
+    fake_publish(f->supervisor, false, 100, 'b');
+    fake_publish(f->supervisor, false, 101, 'c');
+    fake_replace_ring(f->supervisor);
+    fake_begin_epoch(f->supervisor, "avc1.64001f");
+    fake_publish(f->supervisor, true, 800, 'R');
+    expect_bytes(&client, 100, 'b');
+    expect_bytes(&client, 101, 'c');
+    expect_text(&client, "init");
+    expect_bytes(&client, strlen("INIT avc1.64001f"), 'I');
+    expect_bytes(&client, 800, 'R');
+    client_close(&client);
+}
+
+/* What it did not see of the new ring is told, too. */
+static void missed_start_of_a_new_ring_is_a_gap(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    fake_begin_epoch(f->supervisor, "avc1.64001f");
+    fake_publish(f->supervisor, true, 900, 'K');
+    client_open(&client, &f->loop, f->port);
+    assert_int_equal(client_upgrade(&client, LIVE, ""), 101);
+    expect_text(&client, "init");
+    expect_bytes(&client, strlen("INIT avc1.64001f"), 'I');
+    expect_bytes(&client, 900, 'K');
+    fake_replace_ring(f->supervisor);
+    fake_begin_epoch(f->supervisor, "avc1.64001f");
+    fake_publish(f->supervisor, true, 800, 'R');
+    fake_publish(f->supervisor, false, 100, 'b');
+    fake_publish(f->supervisor, true, 700, 'S');
+    expect_text(&client, "init");
+    expect_bytes(&client, strlen("INIT avc1.64001f"), 'I');
+    expect_text(&client, "\"dropped\":2");
+    expect_bytes(&client, 700, 'S');
+    client_close(&client);
+}
+
 static void too_many_viewers(void **state)
 {
     struct fixture *f = *state;
@@ -184,10 +235,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
-        T(live_starts_at_the_key_frame),
-        T(live_tells_what_is_wrong),
-        T(slow_viewer_skips_and_delays_nobody),
-        T(too_many_viewers),
+        T(live_starts_at_the_key_frame),        T(live_tells_what_is_wrong),
+        T(slow_viewer_skips_and_delays_nobody), T(growing_ring_loses_nothing),
+        T(missed_start_of_a_new_ring_is_a_gap), T(too_many_viewers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
