@@ -468,6 +468,7 @@ static struct rpc_call *take_call(struct nvr_rpc *rpc, int64_t id)
     return NULL;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the receiver takes descriptors out of it
 static int handle_reply(struct nvr_rpc *rpc, const json_t *message, int64_t id, int *fds,
                         size_t fds_count)
 {
@@ -498,6 +499,7 @@ static int handle_reply(struct nvr_rpc *rpc, const json_t *message, int64_t id, 
     return 0;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the receiver takes descriptors out of it
 static int handle_request(struct nvr_rpc *rpc, const json_t *message, int64_t id, int *fds,
                           size_t fds_count)
 {

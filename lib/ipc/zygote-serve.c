@@ -76,7 +76,7 @@ static void run_child(const struct fork_request *request)
     (void)signal(SIGPIPE, SIG_IGN); /* the core may die while a worker logs */
     (void)signal(SIGINT, SIG_IGN);  /* the terminal's Ctrl-C is for the core */
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     if (request->fd != WORKER_FD && dup3(request->fd, WORKER_FD, O_CLOEXEC) < 0)
         _exit(EXIT_NO_DESCRIPTOR);
     (void)syscall(SYS_close_range, WORKER_FD + 1, ~0U, 0);
@@ -214,8 +214,10 @@ int nvr_zygote_serve(int control_fd, const struct nvr_zygote_role *roles, size_t
     (void)signal(SIGINT, SIG_IGN);
     (void)sigemptyset(&mask);
     (void)sigaddset(&mask, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
-        return -errno;
+    const int error = pthread_sigmask(SIG_BLOCK, &mask, NULL);
+
+    if (error)
+        return -error;
     NVR_AUTO_FD int signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 
     if (signals < 0)

@@ -226,6 +226,7 @@ static void handle_exit(struct nvr_zygote *zygote, const json_t *report)
         zygote->handlers->on_exit(zygote, (pid_t)pid, (int)code, (int)sig, zygote->arg);
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the descriptor is taken out of it
 static void handle_packet(struct nvr_zygote *zygote, const char *text, size_t len, int *fd)
 {
     NVR_AUTO_JSON message = NULL;
@@ -359,14 +360,21 @@ int nvr_zygote_fork_take(struct nvr_zygote *zygote, const char *role, const char
 static int clean_environment(char *env[ENV_MAX + 1])
 {
     static const char *const passed[] = {
-        "PATH",          "TZ",           "NVR_LOG_LEVEL",    "LD_LIBRARY_PATH",
-        "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS",     "UBSAN_OPTIONS",
-        "LSAN_OPTIONS",  "TSAN_OPTIONS", "MALLOC_ARENA_MAX",
+        "PATH",
+        "TZ",
+        "LD_LIBRARY_PATH",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "ASAN_OPTIONS",
+        "UBSAN_OPTIONS",
+        "LSAN_OPTIONS",
+        "TSAN_OPTIONS",
+        "MALLOC_ARENA_MAX",
     };
     size_t count = 0;
 
     for (size_t i = 0; i < NVR_ARRAY_SIZE(passed); i++) {
-        const char *value = getenv(passed[i]);
+        const char *value = getenv(passed[i]); // NOLINT(concurrency-mt-unsafe): nobody sets it
 
         if (!value)
             continue;
@@ -374,7 +382,8 @@ static int clean_environment(char *env[ENV_MAX + 1])
             return -ENOMEM;
         count++;
     }
-    if (asprintf(&env[count++], "LANG=C.UTF-8") < 0)
+    if (asprintf(&env[count++], "LANG=C.UTF-8") < 0 ||
+        asprintf(&env[count++], "NVR_LOG_LEVEL=%s", nvr_log_level_name(nvr_log_get_level())) < 0)
         return -ENOMEM;
     env[count] = NULL;
     return 0;

@@ -93,19 +93,22 @@ static void resolve_name(struct nvr_rtsp *client)
 
 void nvr_rtsp_connect(struct nvr_rtsp *client)
 {
-    struct sockaddr_in6 v6;
-    struct sockaddr_in v4;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
 
     client->state = NVR_RTSP_STATE_RESOLVE;
     client->addresses_count = client->address = 0;
     if (client->url.port < 1 || client->url.port > 65535) {
         nvr_rtsp_fail(client, &(struct nvr_rtsp_fault){-EINVAL, "protocol", 0, false},
                       "The address has no usable port");
-    } else if (uv_ip4_addr(client->url.host, client->url.port, &v4) == 0) {
-        add_address(client, (const struct sockaddr *)&v4);
+    } else if (uv_ip4_addr(client->url.host, client->url.port, &address.v4) == 0) {
+        add_address(client, &address.any);
         nvr_rtsp_connect_next(client, 0);
-    } else if (uv_ip6_addr(client->url.host, client->url.port, &v6) == 0) {
-        add_address(client, (const struct sockaddr *)&v6);
+    } else if (uv_ip6_addr(client->url.host, client->url.port, &address.v6) == 0) {
+        add_address(client, &address.any);
         nvr_rtsp_connect_next(client, 0);
     } else {
         resolve_name(client);

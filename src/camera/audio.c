@@ -255,7 +255,8 @@ void nvr_audio_push(struct nvr_audio *a, const uint8_t *data, size_t size, int64
         a->on_unit(data, size, dts, a->unit_duration, a->arg);
         return;
     }
-    a->in->data = (uint8_t *)(uintptr_t)data; /* not written to */
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): drops const for libav, which does not write to it
+    a->in->data = (uint8_t *)(uintptr_t)data;
     a->in->size = (int)size;
     if (avcodec_send_packet(a->decoder, a->in) < 0)
         return;

@@ -97,6 +97,7 @@ static int list_fds(int *fds, size_t max, size_t *ret_count)
 
     if (!dir)
         return -errno;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this stream
     while (r == 0 && (entry = readdir(dir)) != NULL) {
         uint64_t fd;
 
@@ -218,8 +219,10 @@ int nvr_child_run(int fd, const struct nvr_child_role *role, void *arg)
 
     /* One arena: threads that allocate little must not cost a heap each. One pool thread: it is
      * used for DNS only. */
+    // NOLINTBEGIN(concurrency-mt-unsafe): one thread yet
     (void)mallopt(M_ARENA_MAX, 1);
     (void)setenv("UV_THREADPOOL_SIZE", "1", 1);
+    // NOLINTEND(concurrency-mt-unsafe)
     nvr_log_set_process(role->name);
     r = start(&child, fd);
     if (r < 0) {

@@ -111,6 +111,7 @@ static int parse_urls(const json_t *stream, struct nvr_worker_config *config)
         take_url(url, config->urls[0], &config->address) < 0)
         return -EINVAL;
     config->urls_count = 1;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): drops const for the macro, which only reads
     json_array_foreach((json_t *)(uintptr_t)fallbacks, i, item)
     {
         if (config->urls_count == NVR_CAMERA_URLS_MAX)

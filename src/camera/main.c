@@ -38,12 +38,11 @@ int main(void)
 
     nvr_log_set_format(NVR_LOG_JSON);
     nvr_log_set_process("nvr-camera");
-    if (getenv("NVR_LOG_LEVEL")) {
-        enum nvr_log_level level;
+    const char *text = getenv("NVR_LOG_LEVEL"); // NOLINT(concurrency-mt-unsafe): one thread yet
+    enum nvr_log_level level;
 
-        if (nvr_log_level_parse(getenv("NVR_LOG_LEVEL"), &level) == 0)
-            nvr_log_set_level(level);
-    }
+    if (text && nvr_log_level_parse(text, &level) == 0)
+        nvr_log_set_level(level);
     av_log_set_callback(av_line);
     r = nvr_zygote_serve(CONTROL_FD, roles, NVR_ARRAY_SIZE(roles));
     if (r < 0)

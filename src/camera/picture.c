@@ -93,6 +93,7 @@ static int compress(const AVFrame *yuv, int quality, unsigned char **ret_jpeg,
 
     if (!jpeg)
         return -ENOMEM;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): adds const below a pointer, as turbojpeg wants it
     r = tjCompressFromYUVPlanes(jpeg, (const unsigned char **)(uintptr_t)yuv->data, yuv->width,
                                 yuv->linesize, yuv->height, TJSAMP_420, ret_jpeg, ret_size, quality,
                                 0);

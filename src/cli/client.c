@@ -91,6 +91,7 @@ static int parse_answer(struct nvr_buf *answer, int *ret_status, json_t **ret_bo
 
 json_t *cli_get(const struct cli_options *options, const char *path)
 {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
     const char *server = options->server ? options->server : getenv("NVR_URL");
     struct nvr_url url;
     struct nvr_buf answer;

@@ -57,7 +57,9 @@ static bool peek_storage_path(const char *config, char dst[PATH_MAX])
 
 static int find_data(const struct cli_options *options, const char *config, char dst[PATH_MAX])
 {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
     const char *home = getenv("HOME");
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
     const char *data = options->data ? options->data : getenv("NVR_DATA");
 
     if (data && data[0])
@@ -78,6 +80,7 @@ static int find_programs(struct cli_paths *paths)
     if (n < 0)
         return -errno;
     path[n] = 0;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's dirname() only writes its argument
     int r = set_path(paths->bin, dirname(path));
 
     if (r == 0)
@@ -97,6 +100,7 @@ static int find_programs(struct cli_paths *paths)
 int cli_find_paths(const struct cli_options *options, struct cli_paths *ret_paths)
 {
     struct cli_paths *paths = ret_paths;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
     const char *config = options->config ? options->config : getenv("NVR_CONFIG");
     int r;
 

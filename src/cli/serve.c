@@ -184,8 +184,10 @@ int cmd_serve(const struct cli_options *options)
     if (cli_find_paths(options, &paths) < 0)
         return CLI_FAILED;
     r = uv_loop_init(&server.loop);
-    if (r < 0)
-        return log_err(r, "event loop") ? CLI_FAILED : CLI_FAILED;
+    if (r < 0) {
+        (void)log_err(r, "event loop");
+        return CLI_FAILED;
+    }
     r = open_signals(&server);
     if (r == 0)
         r = start(&server, options, &paths);

@@ -81,8 +81,6 @@ static void apply_system(const struct nvr_config *config)
         nvr_log_set_format(NVR_LOG_JSON);
     else if (strcmp(system->log_format, "text") == 0)
         nvr_log_set_format(NVR_LOG_TEXT);
-    /* For the workers started from now on. */
-    (void)setenv("NVR_LOG_LEVEL", nvr_log_level_name(nvr_log_get_level()), 1);
 }
 
 static int make_first(struct nvr_supervisor *sv)
@@ -109,6 +107,7 @@ static int make_folder(const char *path)
 {
     NVR_AUTO_FREE char *copy = strdup(path);
 
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's dirname() only writes its argument
     return copy ? nvr_mkdir_p(dirname(copy), 0750) : -ENOMEM;
 }
 
@@ -215,6 +214,7 @@ int config_file_watch(struct nvr_supervisor *sv)
     (void)uv_fs_event_init(sv->loop, sv->file.watch);
     sv->file.watch->data = sv;
     /* The folder, not the file: editors replace the file by a new one. */
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's dirname() only writes its argument
     r = uv_fs_event_start(sv->file.watch, on_fs_event, dirname(copy), 0);
     if (r < 0)
         (void)log_warn_err(r, "watch '%s': edits by hand need a restart", sv->file.path);

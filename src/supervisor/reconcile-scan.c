@@ -22,6 +22,7 @@ static int each_name(const char *path, visit_name visit, void *arg)
 
     if (!dir)
         return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this stream
     while (r == 0 && (entry = readdir(dir)))
         if (entry->d_name[0] != '.')
             r = visit(entry->d_name, dirfd(dir), arg);

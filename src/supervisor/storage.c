@@ -46,19 +46,21 @@ static int64_t read_totals(struct storage_check *check)
     return sum;
 }
 
+static int check_folder(const char *path, struct statvfs *st)
+{
+    if ((nvr_mkdir_p(path, 0750) < 0 && access(path, F_OK) < 0) || statvfs(path, st) < 0)
+        return -errno;
+    if (st->f_flag & ST_RDONLY)
+        return -EROFS;
+    return access(path, W_OK | X_OK) < 0 ? -errno : 0;
+}
+
 static void run_check(uv_work_t *work)
 {
     struct storage_check *check = work->data;
-    struct statvfs st;
+    struct statvfs st = {.f_frsize = 0};
 
-    if (nvr_mkdir_p(check->path, 0750) < 0 && access(check->path, F_OK) < 0)
-        check->result.error = -errno;
-    else if (statvfs(check->path, &st) < 0)
-        check->result.error = -errno;
-    else if (st.f_flag & ST_RDONLY)
-        check->result.error = -EROFS;
-    else if (access(check->path, W_OK | X_OK) < 0)
-        check->result.error = -errno;
+    check->result.error = check_folder(check->path, &st);
     if (check->result.error == 0) {
         check->result.total_bytes = (uint64_t)st.f_blocks * st.f_frsize;
         check->result.free_bytes = (uint64_t)st.f_bavail * st.f_frsize;

@@ -34,43 +34,42 @@ struct nvr_supervisor_options {
 NVR_CHECK int nvr_supervisor_start(const struct nvr_supervisor_options *options,
                                    struct nvr_supervisor **ret_supervisor);
 /* Orderly end: every worker closes its files; on_stopped runs once, at the latest after 10 s. */
-void nvr_supervisor_stop(struct nvr_supervisor *supervisor, void (*on_stopped)(void *arg),
-                         void *arg);
+void nvr_supervisor_stop(struct nvr_supervisor *sv, void (*on_stopped)(void *arg), void *arg);
 /* Only after on_stopped, and after the loop ran out (handles let go of their memory in it). */
-void nvr_supervisor_free(struct nvr_supervisor *supervisor);
+void nvr_supervisor_free(struct nvr_supervisor *sv);
 
 /* Index every file again and drop rows without a file; on_done runs once. */
 struct nvr_reindex_result {
     unsigned indexed, repaired, damaged, failed, dropped;
 };
-void nvr_supervisor_reindex(struct nvr_supervisor *supervisor,
+void nvr_supervisor_reindex(struct nvr_supervisor *sv,
                             void (*on_done)(const struct nvr_reindex_result *result, void *arg),
                             void *arg);
 
-struct nvr_store *nvr_supervisor_get_store(struct nvr_supervisor *supervisor);
+struct nvr_store *nvr_supervisor_get_store(struct nvr_supervisor *sv);
 const struct nvr_config *
-nvr_supervisor_get_config(struct nvr_supervisor *supervisor); /* until the next change */
-const char *nvr_supervisor_get_recordings_dir(struct nvr_supervisor *supervisor);
+nvr_supervisor_get_config(struct nvr_supervisor *sv); /* until the next change */
+const char *nvr_supervisor_get_recordings_dir(struct nvr_supervisor *sv);
 
 /* ---- configuration changes by API: validate, save, apply the difference. Results and errors as
  * nvr_config_camera_*; -EROFS/-ENOSPC… when the file cannot be written (nothing changed then);
  * -ESTALE: the file on disk was edited by hand and cannot be used. */
-NVR_CHECK int nvr_supervisor_camera_add(struct nvr_supervisor *supervisor, const json_t *body,
+NVR_CHECK int nvr_supervisor_camera_add(struct nvr_supervisor *sv, const json_t *body,
                                         char ret_id[NVR_SLUG_SIZE],
                                         struct nvr_config_errors *errors);
-NVR_CHECK int nvr_supervisor_camera_put(struct nvr_supervisor *supervisor, const char *id,
+NVR_CHECK int nvr_supervisor_camera_put(struct nvr_supervisor *sv, const char *id,
                                         const json_t *body, bool merge,
                                         struct nvr_config_errors *errors);
-NVR_CHECK int nvr_supervisor_camera_remove(struct nvr_supervisor *supervisor, const char *id,
+NVR_CHECK int nvr_supervisor_camera_remove(struct nvr_supervisor *sv, const char *id,
                                            bool delete_recordings);
 
 /* ---- cameras ---- */
 /* Config entry + live state in the API's shape. New reference; NULL: no such camera. */
-json_t *nvr_supervisor_camera_to_json(struct nvr_supervisor *supervisor, const char *id);
-json_t *nvr_supervisor_cameras_to_json(struct nvr_supervisor *supervisor); /* array */
+json_t *nvr_supervisor_camera_to_json(struct nvr_supervisor *sv, const char *id);
+json_t *nvr_supervisor_cameras_to_json(struct nvr_supervisor *sv); /* array */
 enum nvr_camera_action { NVR_CAMERA_RESTART, NVR_CAMERA_START, NVR_CAMERA_STOP };
 /* 0, -ENOENT, -EALREADY never (idempotent). */
-NVR_CHECK int nvr_supervisor_camera_act(struct nvr_supervisor *supervisor, const char *id,
+NVR_CHECK int nvr_supervisor_camera_act(struct nvr_supervisor *sv, const char *id,
                                         enum nvr_camera_action action);
 
 /* ---- live: ring of a camera's stream. The callback runs on every new fragment, on a new ring, on
@@ -79,13 +78,13 @@ enum nvr_live_event { NVR_LIVE_DATA, NVR_LIVE_RING, NVR_LIVE_STATUS, NVR_LIVE_GO
 typedef void (*nvr_live_fn)(enum nvr_live_event event, void *arg);
 struct nvr_live_watch;
 /* stream: "main"/"sub". 0, -ENOENT (no camera), -ENOTSUP (camera has no such stream). */
-NVR_CHECK int nvr_supervisor_live_watch(struct nvr_supervisor *supervisor, const char *id,
+NVR_CHECK int nvr_supervisor_live_watch(struct nvr_supervisor *sv, const char *id,
                                         const char *stream, nvr_live_fn fn, void *arg,
                                         struct nvr_live_watch **ret_watch);
 void nvr_supervisor_live_unwatch(struct nvr_live_watch *watch);
 /* A reader of the current ring, owned by the caller. -EAGAIN: no ring (camera offline). Also usable
  * without a watch. */
-NVR_CHECK int nvr_supervisor_live_reader(struct nvr_supervisor *supervisor, const char *id,
+NVR_CHECK int nvr_supervisor_live_reader(struct nvr_supervisor *sv, const char *id,
                                          const char *stream, struct nvr_ring_reader **ret_reader);
 
 /* ---- one-shot jobs in the sandbox (roles probe and still). done runs once on the loop; result as
@@ -100,22 +99,20 @@ struct nvr_job_result {
 };
 typedef void (*nvr_job_done)(const struct nvr_job_result *result, void *arg);
 struct nvr_job;
-NVR_CHECK int nvr_supervisor_job(struct nvr_supervisor *supervisor, const char *role,
-                                 const char *method, json_t *params, int fd_take,
-                                 unsigned timeout_ms, nvr_job_done done, void *arg,
-                                 struct nvr_job **ret_job);
+NVR_CHECK int nvr_supervisor_job(struct nvr_supervisor *sv, const char *role, const char *method,
+                                 json_t *params, int fd_take, unsigned timeout_ms,
+                                 nvr_job_done done, void *arg, struct nvr_job **ret_job);
 /* done will not run. */
 void nvr_supervisor_job_cancel(struct nvr_job *job);
 
 /* ---- health ---- */
-json_t *nvr_supervisor_workers_to_json(struct nvr_supervisor *supervisor);
-json_t *nvr_supervisor_worker_to_json(struct nvr_supervisor *supervisor,
-                                      const char *id); /* NULL: none */
-json_t *nvr_supervisor_health_to_json(struct nvr_supervisor *supervisor, bool *ret_healthy);
-json_t *nvr_supervisor_status_to_json(struct nvr_supervisor *supervisor);
-json_t *nvr_supervisor_info_to_json(struct nvr_supervisor *supervisor); /* GET system/info */
+json_t *nvr_supervisor_workers_to_json(struct nvr_supervisor *sv);
+json_t *nvr_supervisor_worker_to_json(struct nvr_supervisor *sv, const char *id); /* NULL: none */
+json_t *nvr_supervisor_health_to_json(struct nvr_supervisor *sv, bool *ret_healthy);
+json_t *nvr_supervisor_status_to_json(struct nvr_supervisor *sv);
+json_t *nvr_supervisor_info_to_json(struct nvr_supervisor *sv); /* GET system/info */
 /* Last log records, newest last; level NULL: all. */
-json_t *nvr_supervisor_logs_to_json(struct nvr_supervisor *supervisor, const char *level,
+json_t *nvr_supervisor_logs_to_json(struct nvr_supervisor *sv, const char *level,
                                     const char *camera, int64_t after_seq, unsigned limit);
 
 #endif

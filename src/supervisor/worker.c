@@ -108,9 +108,11 @@ static void on_timer(uv_timer_t *timer)
 
 static void describe_exit(struct worker *worker, int code, int signal_number)
 {
+    const char *name = sigdescr_np(signal_number);
+
     if (signal_number)
         (void)snprintf(worker->last_exit, sizeof(worker->last_exit), "killed by signal %d (%s)",
-                       signal_number, strsignal(signal_number));
+                       signal_number, name ? name : "unknown");
     else
         (void)snprintf(worker->last_exit, sizeof(worker->last_exit), "exit status %d", code);
 }

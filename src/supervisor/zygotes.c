@@ -32,7 +32,8 @@ static void on_line(struct nvr_zygote *zygote, const char *line, void *arg)
 static void retire(struct nvr_supervisor *sv, struct nvr_zygote *zygote)
 {
     nvr_zygote_free(sv->retired[0]);
-    memmove(&sv->retired[0], &sv->retired[1], sizeof(sv->retired) - sizeof(sv->retired[0]));
+    for (size_t i = 1; i < ZYGOTES_RETIRED_MAX; i++)
+        sv->retired[i - 1] = sv->retired[i];
     sv->retired[ZYGOTES_RETIRED_MAX - 1] = zygote;
 }
 
