@@ -120,8 +120,8 @@ static void start_probe(struct nvr_gateway *gateway, struct nvr_http_request *re
         .gateway = gateway, .request = nvr_http_ref(request), .started_ms = nvr_clock_mono_ms()};
     gateway->probes++;
     nvr_http_hold(gateway->http);
-    r = nvr_supervisor_job(gateway->supervisor, "probe", "probe", params, -1, NVR_PROBE_TIMEOUT_MS,
-                           on_done, probe, &probe->job);
+    r = nvr_supervisor_job(gateway->supervisor, "probe", params, -1, NVR_PROBE_TIMEOUT_MS, on_done,
+                           probe, &probe->job);
     if (r < 0) {
         nvr_http_reply_errno(request, r, "probe");
         end_probe(probe);

@@ -168,7 +168,7 @@ static void decode(struct shot *shot)
 
     shot->state = SHOT_DECODING;
     owner->decoding++;
-    r = nvr_supervisor_job(owner->gateway->supervisor, "still", "still", params,
+    r = nvr_supervisor_job(owner->gateway->supervisor, "still", params,
                            NVR_TAKE_FD(shot->material.fd), NVR_SNAPSHOT_TIMEOUT_MS, on_decoded,
                            shot, &shot->job);
     if (r < 0) {

@@ -18,7 +18,7 @@ NVR_LOG_TOPIC("job");
 struct nvr_job {
     struct jobs *jobs;
     struct nvr_job *next;
-    char role[16], method[16];
+    char role[16];
     json_t *params;
     int fd; /* goes with the call */
     nvr_job_done done;
@@ -176,12 +176,12 @@ static int launch(struct nvr_job *job)
         (void)close(fds[1]);
         return r;
     }
-    r = nvr_zygote_fork_take(sv->zygote, job->role, job->method, fds[1], left, on_fork, job);
+    r = nvr_zygote_fork_take(sv->zygote, job->role, job->role, fds[1], left, on_fork, job);
     if (r < 0)
         return r;
     job->fork_pending = true;
     /* The bytes wait in the socket until the child is there. The job's timer is the deadline. */
-    return nvr_rpc_call(job->rpc, job->method, NVR_TAKE(job->params), &job->fd, job->fd >= 0,
+    return nvr_rpc_call(job->rpc, job->role, NVR_TAKE(job->params), &job->fd, job->fd >= 0,
                         left + 1000, on_reply, job);
 }
 
@@ -242,23 +242,32 @@ static int job_check(struct nvr_supervisor *sv, const char *role)
     return waiting >= JOBS_WAITING_MAX ? -ENOBUFS : 0;
 }
 
-int nvr_supervisor_job(struct nvr_supervisor *sv, const char *role, const char *method,
-                       json_t *params, int fd_take, unsigned timeout_ms, nvr_job_done done,
-                       void *arg, struct nvr_job **ret_job)
+static int make_job(struct nvr_supervisor *sv, const char *role, struct nvr_job **ret_job)
+{
+    const int r = job_check(sv, role);
+    struct nvr_job *job;
+
+    if (r < 0)
+        return r;
+    job = calloc(1, sizeof(*job));
+    if (!job)
+        return -ENOMEM;
+    if (nvr_fmt(job->role, sizeof(job->role), "%s", role) < 0) {
+        free(job);
+        return -EINVAL;
+    }
+    *ret_job = job;
+    return 0;
+}
+
+int nvr_supervisor_job(struct nvr_supervisor *sv, const char *role, json_t *params, int fd_take,
+                       unsigned timeout_ms, nvr_job_done done, void *arg, struct nvr_job **ret_job)
 {
     struct nvr_job **at = &sv->jobs.head;
     struct nvr_job *job = NULL;
-    int r = job_check(sv, role);
+    const int r = make_job(sv, role, &job);
 
-    if (r == 0) {
-        job = calloc(1, sizeof(*job));
-        r = job ? 0 : -ENOMEM;
-    }
-    if (r == 0 && (nvr_fmt(job->role, sizeof(job->role), "%s", role) < 0 ||
-                   nvr_fmt(job->method, sizeof(job->method), "%s", method) < 0))
-        r = -EINVAL;
-    if (r < 0) {
-        free(job);
+    if (!job) {
         json_decref(params);
         if (fd_take >= 0)
             (void)close(fd_take);

@@ -16,10 +16,11 @@
 NVR_LOG_TOPIC("reconcile");
 
 #define INDEX_TIMEOUT_MS 30000
-#define YOUNG_MS 1000   /* a file named in the second in which its worker started may be its own */
-#define CLOSED_MS 12000 /* a worker that records would have named its file in a heartbeat by then  \
-                         */
-#define NAMED_MAX 3     /* dropped files that a warning names */
+#define YOUNG_MS 1000 /* a file named in the second in which its worker started may be its own */
+#define CLOSED_MS                                                                                  \
+    12000           /* a worker that records would have named its file in a heartbeat by then      \
+                     */
+#define NAMED_MAX 3 /* dropped files that a warning names */
 
 struct turn {
     char id[NVR_SLUG_SIZE];
@@ -299,7 +300,7 @@ static int start_index(struct reconcile *rc)
 
     if (fd < 0)
         return -errno;
-    return nvr_supervisor_job(sv, "index", "index",
+    return nvr_supervisor_job(sv, "index",
                               json_pack("{s:s}", "path", rc->set.files[rc->next_file].path), fd,
                               INDEX_TIMEOUT_MS, on_indexed, rc, &rc->job);
 }

@@ -19,11 +19,11 @@ struct reconcile;
 
 NVR_CHECK int reconcile_new(struct nvr_supervisor *sv, struct reconcile **ret_reconcile);
 /* All cameras, those with a folder but without config too, RECONCILE_FIRST_MS from now. */
-void reconcile_all(struct reconcile *reconcile, unsigned delay_ms);
+void reconcile_all(struct reconcile *rc, unsigned delay_ms);
 /* One camera, after its worker crashed. */
-void reconcile_soon(struct reconcile *reconcile, const char *camera_id);
+void reconcile_soon(struct reconcile *rc, const char *camera_id);
 /* What runs is let go; true when nothing runs any more. */
-bool reconcile_stop(struct reconcile *reconcile);
-void reconcile_free(struct reconcile *reconcile);
+bool reconcile_stop(struct reconcile *rc);
+void reconcile_free(struct reconcile *rc);
 
 #endif

@@ -87,9 +87,9 @@ void nvr_supervisor_live_unwatch(struct nvr_live_watch *watch);
 NVR_CHECK int nvr_supervisor_live_reader(struct nvr_supervisor *sv, const char *id,
                                          const char *stream, struct nvr_ring_reader **ret_reader);
 
-/* ---- one-shot jobs in the sandbox (roles probe and still). done runs once on the loop; result as
- * RPC answers it (borrowed), error_code/message when it failed; fd: a memfd or -1 (set *fd = -1 to
- * keep). */
+/* ---- one-shot jobs in the sandbox (roles probe, still, index; the call is named like the role).
+ * done runs once on the loop; result as RPC answers it (borrowed), error_code/message when it
+ * failed; fd: a memfd or -1 (set *fd = -1 to keep). */
 struct nvr_job_result {
     int error; /* 0 or -errno */
     const json_t *result;
@@ -99,9 +99,9 @@ struct nvr_job_result {
 };
 typedef void (*nvr_job_done)(const struct nvr_job_result *result, void *arg);
 struct nvr_job;
-NVR_CHECK int nvr_supervisor_job(struct nvr_supervisor *sv, const char *role, const char *method,
-                                 json_t *params, int fd_take, unsigned timeout_ms,
-                                 nvr_job_done done, void *arg, struct nvr_job **ret_job);
+NVR_CHECK int nvr_supervisor_job(struct nvr_supervisor *sv, const char *role, json_t *params,
+                                 int fd_take, unsigned timeout_ms, nvr_job_done done, void *arg,
+                                 struct nvr_job **ret_job);
 /* done will not run. */
 void nvr_supervisor_job_cancel(struct nvr_job *job);
 

@@ -235,9 +235,9 @@ static void answer_job(uv_timer_t *timer)
     end_job(job);
 }
 
-int nvr_supervisor_job(struct nvr_supervisor *supervisor, const char *role, const char *method,
-                       json_t *params, int fd_take, unsigned timeout_ms, nvr_job_done done,
-                       void *arg, struct nvr_job **ret_job)
+int nvr_supervisor_job(struct nvr_supervisor *supervisor, const char *role, json_t *params,
+                       int fd_take, unsigned timeout_ms, nvr_job_done done, void *arg,
+                       struct nvr_job **ret_job)
 {
     struct nvr_job *job = calloc(1, sizeof(*job));
     struct stat st = {.st_size = 0};
@@ -250,7 +250,7 @@ int nvr_supervisor_job(struct nvr_supervisor *supervisor, const char *role, cons
     }
     supervisor->jobs.count++;
     supervisor->jobs.fd_size = (size_t)st.st_size;
-    MUST(nvr_fmt(supervisor->jobs.method, sizeof(supervisor->jobs.method), "%s", method) > 0);
+    MUST(nvr_fmt(supervisor->jobs.method, sizeof(supervisor->jobs.method), "%s", role) > 0);
     json_decref(supervisor->jobs.params);
     supervisor->jobs.params = params;
     *job = (struct nvr_job){.supervisor = supervisor, .done = done, .arg = arg};
