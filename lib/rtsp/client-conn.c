@@ -104,10 +104,8 @@ void nvr_rtsp_connect(struct nvr_rtsp *client)
     if (client->url.port < 1 || client->url.port > 65535) {
         nvr_rtsp_fail(client, &(struct nvr_rtsp_fault){-EINVAL, "protocol", 0, false},
                       "The address has no usable port");
-    } else if (uv_ip4_addr(client->url.host, client->url.port, &address.v4) == 0) {
-        add_address(client, &address.any);
-        nvr_rtsp_connect_next(client, 0);
-    } else if (uv_ip6_addr(client->url.host, client->url.port, &address.v6) == 0) {
+    } else if (uv_ip4_addr(client->url.host, client->url.port, &address.v4) == 0 ||
+               uv_ip6_addr(client->url.host, client->url.port, &address.v6) == 0) {
         add_address(client, &address.any);
         nvr_rtsp_connect_next(client, 0);
     } else {

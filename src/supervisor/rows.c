@@ -146,7 +146,7 @@ static void delete_tree(uv_work_t *work)
     struct tree_delete *task = work->data;
 
     /* FTW_PHYS: a link is removed, not followed. */
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's nftw() is safe as long as FTW_CHDIR is not used
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe without FTW_CHDIR
     if (nftw(task->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
         task->result = -errno;
 }

@@ -43,7 +43,8 @@ static void check(int r, const struct nvr_config *after, const char *id, const c
         return;
     camera = nvr_config_find_camera(after, id);
     assert(name ? camera && strcmp(camera->name, name) == 0 : !camera);
-    (void)camera;
+    (void)camera; /* NDEBUG */
+    (void)name;
 }
 
 static void change(const struct nvr_config *config, const struct nvr_config_key *key,
