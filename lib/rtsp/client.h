@@ -79,13 +79,16 @@ struct nvr_rtsp_request {
     unsigned auth_retries; /* of this request */
 };
 
+#define NVR_RTSP_PATIENCE_WINDOWS 8
+
 /* How small and how frequent the pictures of this connection are (patience.c). */
 struct nvr_rtsp_patience {
-    size_t frame_bytes;       /* of the frame that is under way */
-    size_t smallest, earlier; /* of this window and of the one before */
-    unsigned frames;          /* in this window */
+    size_t frame_bytes;                         /* of the frame that is under way */
+    size_t smallest[NVR_RTSP_PATIENCE_WINDOWS]; /* of this window [window] and those before */
+    unsigned window;
+    unsigned frames;       /* in this window */
+    unsigned good_windows; /* in a row, at a rate that allows to wait */
     int64_t window_start_us;
-    bool known; /* a whole window has passed at a good rate */
     int in_force;
 };
 

@@ -2,7 +2,7 @@
  * next picture anyway. Waking up for each of them doubles the cost of a camera, so the kernel is
  * told (SO_RCVLOWAT) to wake us when there is about as much as a picture. Never while a picture is
  * incomplete: its last bytes must not wait; and only at rates where a picture that is smaller than
- * all before would wait for a fraction of a second. */
+ * all of the last ones would wait for a fraction of a second. */
 #include "lib/rtsp/client.h"
 
 #define WINDOW_FRAMES 32
@@ -11,17 +11,19 @@
 
 void nvr_rtsp_patience_init(struct nvr_rtsp_patience *patience)
 {
-    *patience =
-        (struct nvr_rtsp_patience){.smallest = SIZE_MAX, .earlier = SIZE_MAX, .in_force = 1};
+    *patience = (struct nvr_rtsp_patience){.in_force = 1};
+    for (size_t i = 0; i < NVR_RTSP_PATIENCE_WINDOWS; i++)
+        patience->smallest[i] = SIZE_MAX;
 }
 
 static void end_window(struct nvr_rtsp_patience *patience, int64_t now_us)
 {
-    const bool first = patience->window_start_us == 0;
+    const bool good =
+        patience->window_start_us && now_us - patience->window_start_us <= WINDOW_MAX_US;
 
-    patience->known = !first && now_us - patience->window_start_us <= WINDOW_MAX_US;
-    patience->earlier = patience->smallest;
-    patience->smallest = SIZE_MAX;
+    patience->good_windows = good ? patience->good_windows + 1 : 0;
+    patience->window = (patience->window + 1) % NVR_RTSP_PATIENCE_WINDOWS;
+    patience->smallest[patience->window] = SIZE_MAX;
     patience->frames = 0;
     patience->window_start_us = now_us;
 }
@@ -29,10 +31,12 @@ static void end_window(struct nvr_rtsp_patience *patience, int64_t now_us)
 void nvr_rtsp_patience_video(struct nvr_rtsp_patience *patience, size_t size, bool marker,
                              int64_t now_us)
 {
+    size_t *smallest = &patience->smallest[patience->window];
+
     patience->frame_bytes += size;
     if (!marker)
         return;
-    patience->smallest = NVR_MIN(patience->smallest, patience->frame_bytes);
+    *smallest = NVR_MIN(*smallest, patience->frame_bytes);
     patience->frame_bytes = 0;
     if (++patience->frames == WINDOW_FRAMES)
         end_window(patience, now_us);
@@ -40,9 +44,11 @@ void nvr_rtsp_patience_video(struct nvr_rtsp_patience *patience, size_t size, bo
 
 int nvr_rtsp_patience_bytes(const struct nvr_rtsp_patience *patience, bool partial)
 {
-    const size_t smallest = NVR_MIN(patience->smallest, patience->earlier);
+    size_t bytes = (size_t)BYTES_MAX * 2;
 
-    if (!patience->known || partial || patience->frame_bytes > 0)
+    if (patience->good_windows < NVR_RTSP_PATIENCE_WINDOWS || partial || patience->frame_bytes > 0)
         return 1;
-    return (int)NVR_MAX(NVR_MIN(smallest / 2, (size_t)BYTES_MAX), (size_t)1);
+    for (size_t i = 0; i < NVR_RTSP_PATIENCE_WINDOWS; i++)
+        bytes = NVR_MIN(bytes, patience->smallest[i]);
+    return (int)NVR_MAX(bytes / 2, (size_t)1);
 }

@@ -8,7 +8,7 @@
 
 #include "lib/rtsp/client.h"
 
-#define FRAMES 200
+#define FRAMES 320
 
 static int64_t play(struct nvr_rtsp_patience *patience, int frames, size_t size, int fps,
                     int64_t now_us)
@@ -31,12 +31,12 @@ static void waits_for_half_of_the_smallest_frame(void **state)
     assert_int_equal(nvr_rtsp_patience_bytes(&patience, false), 1);
     now_us = play(&patience, FRAMES, 3000, 15, 1000000);
     assert_int_equal(nvr_rtsp_patience_bytes(&patience, false), 1500);
-    /* One small frame lowers it at once, and for the next window too. */
+    /* One small frame lowers it at once, and for the next seven windows too. */
     now_us = play(&patience, 1, 100, 15, now_us);
     assert_int_equal(nvr_rtsp_patience_bytes(&patience, false), 50);
-    now_us = play(&patience, 32, 3000, 15, now_us);
+    now_us = play(&patience, 7 * 32, 3000, 15, now_us);
     assert_int_equal(nvr_rtsp_patience_bytes(&patience, false), 50);
-    (void)play(&patience, 64, 100000, 15, now_us);
+    (void)play(&patience, 9 * 32, 100000, 15, now_us);
     assert_int_equal(nvr_rtsp_patience_bytes(&patience, false), 2048);
 }
 
