@@ -1,4 +1,6 @@
 """Cameras that misbehave: what is recorded stays good, and the others never notice."""
+import os
+import subprocess
 import time
 
 import harness
@@ -169,6 +171,15 @@ class Faults(harness.TestCase):
                         fallback_urls=[camera.url("cam/second")])
         self.wait_status(server, "cam")
 
+    def test_picture_without_a_size(self):
+        camera = self.simcam(f"cam/main {media('mjpeg.mov')} zerosize")
+        server = self.nvr()
+        self.add_camera(server, "cam", camera.url("cam/main"),
+                        extra={"advanced": {"timeout_seconds": 3}})
+        item = self.wait_error(server, "cam", ("protocol", "unsupported", "no_video", "timeout"))
+        print("picture without a size:", item["error_code"], item["error"])
+        self.assertEqual(server.api.recordings("cam"), [])
+
     def test_huge_picture(self):
         camera = self.simcam(f"cam/main {media('8k.mp4')}")
         server = self.nvr()
@@ -196,9 +207,19 @@ class Protocols(harness.TestCase):
                 self.wait_recordings(server, name, 1, 40)
                 self.assert_plays(server.segment_files(name)[0])
 
+    def test_rtmp(self):
+        port = harness.free_port()
+        camera = subprocess.Popen(["ffmpeg", "-nostdin", "-v", "error", "-re", "-stream_loop", "-1", "-i",
+                                   media("h264-aac.mp4"), "-c", "copy", "-f", "flv", "-listen", "1",
+                                   f"rtmp://127.0.0.1:{port}/live/x"])
+        self.addCleanup(camera.wait)
+        self.addCleanup(camera.kill)
+        server = self.nvr()
+        self.add_camera(server, "rtmp", f"rtmp://127.0.0.1:{port}/live/x")
+        self.wait_recordings(server, "rtmp", 2, 40)
+        self.assert_plays(server.segment_files("rtmp")[0])
+
     def test_hls(self):
-        import os
-        import subprocess
         folder = os.path.join(self.folder, "hls")
         os.makedirs(folder)
         maker = subprocess.Popen(["ffmpeg", "-nostdin", "-v", "error", "-re", "-stream_loop", "-1",

@@ -141,6 +141,8 @@ static void send_packets(struct sim_client *client, const struct sim_file *file,
             (double)(sim_random() % 100000) >= mount->faults.loss_percent * 1000) {
             memcpy(packet, from, len);
             packet[1] = transport->channel;
+            if (mount->faults.zero_size && file->tracks[frame->track].codec == AV_CODEC_ID_MJPEG)
+                sim_put16(packet + SIM_PACKET_HEADER + 6, 0); /* width and height */
             sim_put16(packet + 6, sequence);
             sim_put32(packet + 8, ts);
             sim_put32(packet + 12, transport->ssrc);

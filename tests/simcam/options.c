@@ -42,6 +42,7 @@ static const struct option options[] = {
     FLAG("novideo", no_video),
     FLAG("refuse", refuse),
     FLAG("silent", silent),
+    FLAG("zerosize", zero_size),
     FLAG("startany", start_anywhere),
     NUMBER("jitter", jitter_ms),
     NUMBER("loss", loss_percent),

@@ -101,7 +101,7 @@ struct sim_faults {
     double session_timeout;
     double slow_bytes;
     bool no_parameter_sets, no_audio, no_video, start_anywhere, bad_sdp;
-    bool refuse, silent, no_tcp, no_udp;
+    bool refuse, silent, no_tcp, no_udp, zero_size;
     char redirect[256]; /* "loop": to itself */
 };
 
