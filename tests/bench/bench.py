@@ -102,10 +102,12 @@ def fresh_folder(name):
     return path
 
 
-def lost_frames(server):
+def lost_frames(server, leave_out):
     """Frames that are missing between the first and the last one in each camera's files."""
     lost = frames = 0
     for name in sorted(os.listdir(server.recordings_dir)):
+        if name == leave_out:
+            continue
         numbers = []
         for path in server.segment_files(name):
             with open(path, "rb") as file:
@@ -133,7 +135,7 @@ def run_heron(camera, cameras, seconds, sub, extra=None):
         sample.dropped = sum(item["dropped_packets"] for item in
                              server.api.get("/api/v1/cameras")["items"])
         server.terminate()
-        sample.frames, sample.lost = lost_frames(server)
+        sample.frames, sample.lost = lost_frames(server, more and more["killed"])
         return sample, more
     finally:
         server.clean_up()
@@ -242,12 +244,24 @@ def slow_probes(server):
     return times
 
 
+def kill_worker(server, camera_id):
+    """Seconds from kill -9 of a camera's process to a new one, and to its recording."""
+    before = server.api.camera(camera_id)["worker"]["pid"]
+    started = time.monotonic()
+    harness.kill(before)
+    harness.wait_until(lambda: server.api.camera(camera_id)["worker"]["pid"] not in (None, before))
+    back = time.monotonic() - started
+    harness.wait_until(lambda: server.api.camera(camera_id)["recording_active"])
+    return [back], [time.monotonic() - started]
+
+
 def ask_everything(server, quick):
-    result = {}
+    result = {"killed": f"cam{camera_count(server)}"}
     result["init_ms"], result["picture_ms"] = first_bytes(server)
     result["latency_ms"] = latency(server, 4 if quick else 12)
     result["snapshot_ms"], result["snapshot_at_ms"] = snapshots(server)
     result["probe_s"] = slow_probes(server)
+    result["back_s"], result["recording_s"] = kill_worker(server, result["killed"])
     return result
 
 
@@ -373,12 +387,15 @@ def answers(report, more):
     line("snapshot now", more["snapshot_ms"])
     line("snapshot of a recorded time", more["snapshot_at_ms"])
     line("probe of addresses that do not answer", more["probe_s"], "s")
+    line("kill -9 of a camera's process to a new one", more["back_s"], "s")
+    line("kill -9 of a camera's process to recording again", more["recording_s"], "s")
     report.check("live: first bytes, 95 %", percentile(more["init_ms"], 0.95), 100, " ms", 1)
     report.check("live: first picture, worst", max(more["picture_ms"]), 1000, " ms", 1)
     report.check("send to viewer, 95 %", percentile(more["latency_ms"], 0.95), 5, " ms", 1)
     report.check("snapshot now, median", statistics.median(more["snapshot_ms"]), 100, " ms", 1)
     report.check("snapshot of a time, median", statistics.median(more["snapshot_at_ms"]), 100, " ms", 1)
     report.check("probe, worst", max(more["probe_s"]), 10, " s", 1)
+    report.check("kill -9 to a new process", max(more["back_s"]), 2, " s", 2)
 
 
 def store(report):
