@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/file.h"
 
 #define MS_PER_DAY 86400000LL
 
@@ -171,4 +174,70 @@ int nvr_time_parse(const char *text, int64_t *ret_ms)
     if (nvr_str_to_i64(nvr_str_from(text), ret_ms) == 0)
         return 0;
     return nvr_rfc3339_parse(text, ret_ms);
+}
+
+/* ---- time zone ---- */
+
+#define ZONE_MAX 64
+
+static bool is_zone_name(const char *name)
+{
+    const size_t len = strlen(name);
+
+    if (!len || len >= ZONE_MAX || name[0] < 'A' || name[0] > 'Z' || strstr(name, ".."))
+        return false;
+    /* "CET-1CEST" is a rule, not a name; only "Etc/GMT+5" has a sign. */
+    if (strpbrk(name, "0123456789") && !strchr(name, '/'))
+        return false;
+    return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_+-") ==
+           len;
+}
+
+int nvr_clock_zone_parse(const char *text, char *dst, size_t size)
+{
+    static const char folder[] = "zoneinfo/";
+    const char *name = text[0] == ':' ? text + 1 : text;
+    const char *below = strstr(name, folder);
+
+    if (below)
+        name = below + strlen(folder);
+    for (size_t i = 0; i < 2; i++) { /* trees with and without leap seconds */
+        static const char *const trees[] = {"posix/", "right/"};
+
+        if (strncmp(name, trees[i], strlen(trees[i])) == 0)
+            name += strlen(trees[i]);
+    }
+    if (!is_zone_name(name) || nvr_fmt(dst, size, "%s", name) < 0)
+        return -EINVAL;
+    return 0;
+}
+
+void nvr_clock_zone_name(char *dst, size_t size)
+{
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
+    const char *variable = getenv("TZ");
+    char link[512];
+    struct nvr_buf text;
+    int r = -EINVAL;
+
+    if (variable && variable[0])
+        r = nvr_clock_zone_parse(variable, dst, size);
+    if (r < 0) {
+        const ssize_t n = readlink("/etc/localtime", link, sizeof(link) - 1);
+
+        link[NVR_MAX(n, (ssize_t)0)] = 0;
+        r = nvr_clock_zone_parse(link, dst, size);
+    }
+    if (r < 0) {
+        nvr_buf_init(&text, 1024);
+        if (nvr_file_read("/etc/timezone", &text) == 0 && nvr_buf_cstr(&text)) {
+            link[0] = 0;
+            (void)snprintf(link, sizeof(link), "%s", nvr_buf_cstr(&text));
+            link[strcspn(link, " \t\r\n")] = 0;
+            r = nvr_clock_zone_parse(link, dst, size);
+        }
+        nvr_buf_done(&text);
+    }
+    if (r < 0)
+        (void)snprintf(dst, size, "UTC");
 }

@@ -28,4 +28,11 @@ NVR_CHECK int nvr_rfc3339_parse(const char *text, int64_t *ret_ms);
 /* What the API accepts as a time: ms since 1970 or RFC 3339. 0, or -EINVAL. */
 NVR_CHECK int nvr_time_parse(const char *text, int64_t *ret_ms);
 
+/* The system's time zone by its name in the tz database ("Europe/Zurich"), from $TZ, the link
+ * /etc/localtime or /etc/timezone; "UTC" when it cannot be told. */
+void nvr_clock_zone_name(char *dst, size_t size);
+/* The name in what $TZ (":Europe/Zurich") or the link ("/usr/share/zoneinfo/…") says. -EINVAL:
+ * there is none in it. */
+NVR_CHECK int nvr_clock_zone_parse(const char *text, char *dst, size_t size);
+
 #endif

@@ -50,6 +50,7 @@ static int read_system(struct nvr_config *config)
     nvr_config_copy(system->timezone, sizeof(system->timezone), nvr_config_text(json, "timezone"));
     nvr_config_copy(system->storage_path, sizeof(system->storage_path),
                     nvr_config_text(json, "storage_path"));
+    system->min_free_gb = json_number_value(json_object_get(json, "min_free_gb"));
     nvr_config_copy(system->host, sizeof(system->host), nvr_config_text(server, "host"));
     system->port = (int)json_integer_value(json_object_get(server, "port"));
     nvr_config_copy(system->log_level, sizeof(system->log_level),

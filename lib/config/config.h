@@ -55,6 +55,7 @@ struct nvr_system_config {
     char name[NVR_CONFIG_NAME_SIZE];
     char timezone[64];
     char storage_path[1024]; /* "" : default */
+    double min_free_gb;      /* 10^9 bytes */
     char host[256];
     int port;
     char log_level[8];

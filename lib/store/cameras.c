@@ -142,6 +142,25 @@ int nvr_camera_log_trim(struct nvr_db *db, const char *id, int64_t before_ms)
     return run_log(db, sql_log_trim, id, before_ms, NULL, NULL);
 }
 
+struct trim {
+    struct nvr_db *db;
+    int64_t before_ms;
+};
+
+static int trim_one(const struct nvr_camera_row *row, void *arg)
+{
+    const struct trim *trim = arg;
+
+    return nvr_camera_log_trim(trim->db, row->id, trim->before_ms);
+}
+
+int nvr_camera_log_trim_all(struct nvr_db *db, int64_t before_ms)
+{
+    struct trim trim = {.db = db, .before_ms = before_ms};
+
+    return nvr_cameras_each(db, trim_one, &trim);
+}
+
 int nvr_camera_log_each(struct nvr_db *db, const char *id, int64_t start_ms, int64_t end_ms,
                         unsigned limit, nvr_camera_period_visit visit, void *arg)
 {

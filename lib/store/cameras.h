@@ -34,6 +34,8 @@ NVR_CHECK int nvr_camera_log_status(struct nvr_db *db, const char *id, const cha
                                     const char *error, int64_t at_ms);
 /* Forget periods that ended before before_ms. */
 NVR_CHECK int nvr_camera_log_trim(struct nvr_db *db, const char *id, int64_t before_ms);
+/* The same for every camera. */
+NVR_CHECK int nvr_camera_log_trim_all(struct nvr_db *db, int64_t before_ms);
 struct nvr_camera_period {
     char status[12];
     char error[256];

@@ -130,6 +130,11 @@ int nvr_store_flush(struct nvr_store *store, unsigned timeout_ms)
     return nvr_writer_flush(store->writer, timeout_ms);
 }
 
+int nvr_store_optimize(struct nvr_db *db)
+{
+    return nvr_db_exec(db, "PRAGMA optimize");
+}
+
 void nvr_store_get_stats(struct nvr_store *store, struct nvr_store_stats *ret_stats)
 {
     nvr_writer_get_stats(store->writer, ret_stats);

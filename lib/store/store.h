@@ -39,6 +39,9 @@ NVR_CHECK int nvr_store_write(struct nvr_store *store, nvr_store_job job, nvr_st
  * error of the last of them that failed. */
 NVR_CHECK int nvr_store_flush(struct nvr_store *store, unsigned timeout_ms);
 
+/* Inside a job, now and then: SQLite renews its statistics where they are stale. */
+NVR_CHECK int nvr_store_optimize(struct nvr_db *db);
+
 NVR_CHECK int nvr_store_read_begin(struct nvr_store *store, struct nvr_db **ret_db);
 void nvr_store_read_end(struct nvr_store *store, struct nvr_db *db);
 

@@ -99,6 +99,7 @@ static void set_state(struct nvr_recorder *r, const char *error)
 
     (void)pthread_mutex_lock(&r->lock);
     r->state.active = r->writer != NULL;
+    r->state.start_ms = r->writer ? nvr_segment_writer_get(r->writer)->start_us / 1000 : 0;
     copy_text(r->state.file, sizeof(r->state.file),
               r->writer ? nvr_segment_writer_get(r->writer)->path : "");
     copy_text(r->state.error, sizeof(r->state.error), error ? error : "");

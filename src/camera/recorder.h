@@ -30,6 +30,7 @@ struct nvr_recorder_handlers {
 struct nvr_recorder_state {
     bool active;
     char file[NVR_SEGMENT_PATH_SIZE]; /* being written, "" none */
+    int64_t start_ms;                 /* of that file */
     uint64_t bytes;                   /* written by this worker, all files */
     uint64_t lost;                    /* fragments that came too fast for the disk */
     char error[200];

@@ -48,8 +48,9 @@ json_t *nvr_report_heartbeat(const struct nvr_stream_info *main_info,
         (void)json_object_set_new(streams, "main", stream_to_json(main_info));
     if (sub_info)
         (void)json_object_set_new(streams, "sub", stream_to_json(sub_info));
-    rec = recording ? json_pack("{s:b, s:s?, s:I, s:I, s:s?}", "active", recording->active, "file",
-                                recording->file[0] ? recording->file : NULL, "bytes",
+    rec = recording ? json_pack("{s:b, s:s?, s:I, s:I, s:I, s:s?}", "active", recording->active,
+                                "file", recording->file[0] ? recording->file : NULL, "start_ms",
+                                (json_int_t)recording->start_ms, "bytes",
                                 (json_int_t)recording->bytes, "lost", (json_int_t)recording->lost,
                                 "error", recording->error[0] ? recording->error : NULL)
                     : json_pack("{s:b, s:n, s:i, s:n}", "active", 0, "file", "bytes", 0, "error");

@@ -114,6 +114,7 @@ static void handle_line(struct demo *demo)
         nvr_str_to_u64(nvr_str_from(colon + 1), 65535, &port) == 0 && port) {
         demo->port = (int)port;
         log_info("demo camera on port %d", demo->port);
+        nvr_supervisor_set_demo(demo->supervisor, true);
         put_camera(demo, demo->port);
     } else if (text && text[0]) {
         log_info("%s", text);
@@ -172,6 +173,7 @@ static void on_process_exit(uv_process_t *process, int64_t status, int signal_nu
     if (!demo)
         return; /* stopped; the memory is gone */
     demo->process = NULL;
+    nvr_supervisor_set_demo(demo->supervisor, false);
     log_warn("demo camera ended (status %d, signal %d)", (int)status, signal_number);
     if (nvr_clock_mono_ms() - demo->started_ms < 1000)
         demo->port = 0; /* the port may be taken: any other */

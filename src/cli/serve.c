@@ -156,7 +156,6 @@ static int start(struct server *server, const struct cli_options *options,
         .config_path = paths->config,
         .data_dir = paths->data,
         .camera_program = paths->camera_program,
-        .demo = demo,
     };
     int r = nvr_supervisor_start(&supervisor, &server->supervisor);
 

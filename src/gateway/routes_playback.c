@@ -20,7 +20,8 @@ struct timeline {
     struct nvr_store *store;
     struct nvr_camera_list cameras;
     struct nvr_span span;
-    struct nvr_buf text; /* the answer's JSON, made in the pool */
+    struct nvr_range *recording; /* per camera, the file being written; empty: none */
+    struct nvr_buf text;         /* the answer's JSON, made in the pool */
     /* of the camera being read */
     struct nvr_ranges ranges;
     int64_t segments, bytes;
@@ -34,6 +35,18 @@ static int add_span(int64_t start_ms, int64_t end_ms, int64_t size, void *arg)
     timeline->segments++;
     timeline->bytes += size;
     return nvr_ranges_add(&timeline->ranges, start_ms, end_ms, NVR_TIMELINE_JOIN_MS);
+}
+
+/* "recording": what the file being written has of the span. */
+static int write_recording(struct timeline *timeline, const struct nvr_range *recording)
+{
+    const int64_t start_ms = NVR_MAX(recording->start_ms, timeline->span.start_ms);
+    const int64_t end_ms = NVR_MIN(recording->end_ms, timeline->span.end_ms);
+
+    if (start_ms >= end_ms)
+        return nvr_buf_append_str(&timeline->text, ",\"recording\":null}");
+    return nvr_buf_printf(&timeline->text, ",\"recording\":[%lld,%lld]}", (long long)start_ms,
+                          (long long)end_ms);
 }
 
 static int write_camera(struct timeline *timeline, struct nvr_db *db, const char *id, bool first)
@@ -53,8 +66,8 @@ static int write_camera(struct timeline *timeline, struct nvr_db *db, const char
         (void)nvr_buf_printf(text, "%s[%lld,%lld]", i ? "," : "",
                              (long long)timeline->ranges.items[i].start_ms,
                              (long long)timeline->ranges.items[i].end_ms);
-    return nvr_buf_printf(text, "],\"segments\":%lld,\"bytes\":%lld}",
-                          (long long)timeline->segments, (long long)timeline->bytes);
+    return nvr_buf_printf(text, "],\"segments\":%lld,\"bytes\":%lld", (long long)timeline->segments,
+                          (long long)timeline->bytes);
 }
 
 static int write_timeline(struct timeline *timeline, struct nvr_db *db)
@@ -62,8 +75,10 @@ static int write_timeline(struct timeline *timeline, struct nvr_db *db)
     (void)nvr_buf_printf(&timeline->text, "{\"start\":%lld,\"end\":%lld,\"items\":[",
                          (long long)timeline->span.start_ms, (long long)timeline->span.end_ms);
     for (size_t i = 0; i < timeline->cameras.count; i++) {
-        const int r = write_camera(timeline, db, timeline->cameras.ids[i], i == 0);
+        int r = write_camera(timeline, db, timeline->cameras.ids[i], i == 0);
 
+        if (r >= 0)
+            r = write_recording(timeline, &timeline->recording[i]);
         nvr_ranges_done(&timeline->ranges);
         timeline->ranges = (struct nvr_ranges){0};
         if (r < 0)
@@ -88,7 +103,24 @@ static void free_timeline(struct timeline *timeline)
 {
     nvr_buf_done(&timeline->text);
     free(timeline->cameras.ids);
+    free(timeline->recording);
     free(timeline);
+}
+
+/* Asked before the rows are read: a file that is finished meanwhile is in both, never in none. */
+static int note_recording(struct nvr_gateway *gateway, struct timeline *timeline)
+{
+    timeline->recording = calloc(timeline->cameras.count + 1, sizeof(*timeline->recording));
+    if (!timeline->recording)
+        return -ENOMEM;
+    for (size_t i = 0; i < timeline->cameras.count; i++) {
+        struct nvr_range *range = &timeline->recording[i];
+
+        if (!nvr_supervisor_recording_now(gateway->supervisor, timeline->cameras.ids[i],
+                                          &range->start_ms, &range->end_ms))
+            *range = (struct nvr_range){0};
+    }
+    return 0;
 }
 
 static void on_timeline(struct nvr_http_request *request, void *arg)
@@ -119,7 +151,9 @@ void nvr_handle_timeline(struct nvr_http_request *request, void *arg)
         free_timeline(timeline);
         return;
     }
-    r = nvr_work_start(request, &(struct nvr_work){run_timeline, on_timeline, timeline});
+    r = note_recording(gateway, timeline);
+    if (r == 0)
+        r = nvr_work_start(request, &(struct nvr_work){run_timeline, on_timeline, timeline});
     if (r < 0) {
         free_timeline(timeline);
         nvr_http_reply_errno(request, r, "timeline");

@@ -13,6 +13,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/media/timeline.h"
 #include "lib/store/recordings.h"
 #include "src/gateway/memfd.h"
 #include "src/gateway/private.h"
@@ -212,16 +213,41 @@ static void enqueue(struct shot *shot)
 
 /* ---- now: the ring ---- */
 
-/* Init and everything from the newest key frame on. */
-static int copy_gop(struct nvr_ring_reader *reader, struct nvr_buf *buf, int64_t *ret_init_length,
-                    int64_t *ret_time_ms)
+/* The newest key frame at or before at_us becomes the next entry. -ENOENT: the ring does not hold
+ * that time, or holds no key frame before it. */
+static int seek_moment(struct nvr_ring_reader *reader, int64_t at_us)
+{
+    struct nvr_ring_entry entry;
+    int64_t key_us = -1;
+    int64_t end_us = 0;
+    const uint8_t *data;
+    int r = nvr_ring_reader_seek_time(reader, 0);
+
+    while (r >= 0 && (r = nvr_ring_reader_next_borrow(reader, &entry, &data)) > 0) {
+        end_us = entry.dts_us + entry.duration_us;
+        if (entry.dts_us > at_us)
+            break;
+        if (entry.flags & NVR_RING_KEY)
+            key_us = entry.dts_us;
+    }
+    if (r < 0)
+        return r;
+    if (key_us < 0 || end_us + NVR_TIMELINE_JOIN_MS * 1000 < at_us)
+        return -ENOENT;
+    return nvr_ring_reader_seek_time(reader, key_us);
+}
+
+/* Init and everything from the newest key frame on, or, with a time, from the key frame before it
+ * up to it. */
+static int copy_gop(struct nvr_ring_reader *reader, int64_t at_ms, struct nvr_buf *buf,
+                    int64_t *ret_init_length, int64_t *ret_time_ms)
 {
     struct nvr_ring_init *init;
     struct nvr_ring_entry entry;
     uint32_t epoch;
     int r;
 
-    r = nvr_ring_reader_seek_key(reader);
+    r = at_ms < 0 ? nvr_ring_reader_seek_key(reader) : seek_moment(reader, at_ms * 1000);
     if (r < 0)
         return r;
     r = nvr_ring_reader_peek(reader, &entry);
@@ -240,7 +266,8 @@ static int copy_gop(struct nvr_ring_reader *reader, struct nvr_buf *buf, int64_t
         return r;
     for (;;) {
         r = nvr_ring_reader_peek(reader, &entry);
-        if (r <= 0 || entry.epoch != epoch)
+        if (r <= 0 || entry.epoch != epoch ||
+            (at_ms >= 0 && buf->len > (size_t)*ret_init_length && entry.dts_us > at_ms * 1000))
             break;
         r = nvr_ring_reader_next(reader, &entry, buf);
         if (r <= 0)
@@ -263,7 +290,7 @@ static int look_into_ring(struct shot *shot)
     if (r < 0)
         return r;
     nvr_buf_init(&buf, NVR_SNAPSHOT_GOP_MAX);
-    r = copy_gop(reader, &buf, &shot->material.init_length, &shot->time_ms);
+    r = copy_gop(reader, shot->key.at_ms, &buf, &shot->material.init_length, &shot->time_ms);
     if (r == 0) {
         r = nvr_memfd_write("still", buf.data, buf.len);
         shot->material.fd = r;
@@ -365,6 +392,8 @@ static void on_lookup(struct nvr_http_request *request, void *arg)
     if (lookup->result == 0) {
         shot->material = lookup->material;
         enqueue(shot);
+    } else if (lookup->result == -ENOENT && look_into_ring(shot) == 0) {
+        enqueue(shot); /* the file that holds it is not finished yet */
     } else if (lookup->result == -ENOENT) {
         fail_shot(shot, 404, "no_recording", "Nothing was recorded at this time.");
     } else {

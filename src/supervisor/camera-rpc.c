@@ -196,6 +196,8 @@ static void handle_heartbeat(struct camera *camera, const json_t *params)
     camera->dropped_packets = sum_stats(camera, "dropped_packets");
     camera->recording_active = false;
     (void)nvr_json_get_bool(recording, "active", &camera->recording_active);
+    camera->recording_start_ms = 0;
+    (void)nvr_json_get_int(recording, "start_ms", 0, INT64_MAX, &camera->recording_start_ms);
     copy_str(recording, "file", camera->recording_file, sizeof(camera->recording_file));
     if (recording)
         copy_str(recording, "error", camera->recording_error, sizeof(camera->recording_error));
@@ -269,5 +271,6 @@ void camera_rpc_gone(struct camera *camera)
     }
     camera->recording_active = false;
     camera->recording_file[0] = 0;
+    camera->recording_start_ms = 0;
     live_worker_gone(camera);
 }

@@ -179,12 +179,13 @@ static json_t *check_database(struct nvr_supervisor *sv)
 static json_t *check_storage(struct nvr_supervisor *sv)
 {
     if (sv->storage.error)
-        return check(CHECK_FAILED, "%s", nvr_strerror(sv->storage.error));
+        return check(CHECK_FAILED, "the recordings folder cannot be used: %s",
+                     nvr_strerror(sv->storage.error));
     if (find_warning(sv, "storage_unusable"))
         return check(CHECK_FAILED, "%s", "the recordings folder does not answer");
     if (sv->storage.low)
-        return check(CHECK_DEGRADED, "%llu MB free",
-                     (unsigned long long)(sv->storage.free_bytes >> 20));
+        return check(CHECK_DEGRADED, "only %llu MB free",
+                     (unsigned long long)(sv->storage.free_bytes / 1000000));
     return check(CHECK_OK, "%s", "");
 }
 
@@ -298,12 +299,18 @@ static const char *sandbox_level(const struct nvr_supervisor *sv)
 json_t *nvr_supervisor_info_to_json(struct nvr_supervisor *sv)
 {
     const struct nvr_system_config *system = nvr_config_get_system(sv->file.config);
+    char zone[sizeof(system->timezone)];
+
+    if (strcmp(system->timezone, "local") == 0)
+        nvr_clock_zone_name(zone, sizeof(zone));
+    else
+        (void)snprintf(zone, sizeof(zone), "%s", system->timezone);
 
     return json_pack("{s:s, s:s, s:I, s:I, s:s, s:b, s:o, s:s, s:o}", "name", system->name,
                      "version", NVR_VERSION, "started_ms", (json_int_t)sv->started_wall_ms,
                      "uptime_s", (json_int_t)((nvr_clock_mono_ms() - sv->started_mono_ms) / 1000),
-                     "timezone", system->timezone, "demo", sv->demo, "storage", storage_to_json(sv),
-                     "sandbox", sandbox_level(sv), "warnings", warnings_to_json(sv));
+                     "timezone", zone, "demo", sv->demo, "storage", storage_to_json(sv), "sandbox",
+                     sandbox_level(sv), "warnings", warnings_to_json(sv));
 }
 
 json_t *nvr_supervisor_logs_to_json(struct nvr_supervisor *sv, const char *level,

@@ -63,6 +63,7 @@ struct camera {
     int64_t reconnects, dropped_packets;
     bool recording_active;
     char recording_file[NVR_RECORDING_PATH_SIZE];
+    int64_t recording_start_ms; /* of that file; 0: not known */
     char recording_error[256];
     struct live_stream live[STREAMS];
     struct camera *next; /* in the order of the config */
@@ -124,6 +125,7 @@ struct nvr_supervisor {
     struct storage_state storage;
     uv_timer_t *storage_timer;
     struct storage_check *storage_check; /* running in the pool; NULL: none */
+    uv_timer_t *daily_timer;
 
     bool stopping;
     uv_timer_t *stop_timer;
@@ -203,6 +205,11 @@ void warning_set(struct nvr_supervisor *sv, const char *code, const char *fmt, .
     NVR_PRINTF(3, 4);
 void warning_clear(struct nvr_supervisor *sv, const char *code);
 json_t *worker_to_json(const struct camera *camera);
+
+/* daily.c: what keeps the database small and quick, first soon after the start, then every day */
+#define DAILY_FIRST_MS (10 * 60 * 1000)
+NVR_CHECK int daily_start(struct nvr_supervisor *sv, uint64_t first_ms);
+void daily_stop(struct nvr_supervisor *sv);
 
 /* storage.c */
 NVR_CHECK int storage_start(struct nvr_supervisor *sv);

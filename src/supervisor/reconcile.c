@@ -344,11 +344,10 @@ static void warn_dropped(struct reconcile *rc)
 
         len = NVR_MIN(len + (size_t)NVR_MAX(n, 0), sizeof(names) - 1);
     }
+    warning_clear(rc->supervisor, "recordings_dropped"); /* what is new is logged, too */
     warning_set(rc->supervisor, "recordings_dropped",
                 "%zu recordings of %s were gone from the disk and are dropped: %s%s",
                 rc->set.rows_count, rc->turn.id, names, rc->set.rows_count > NAMED_MAX ? " …" : "");
-    log_warn("%zu recordings of %s are gone from the disk: %s%s", rc->set.rows_count, rc->turn.id,
-             names, rc->set.rows_count > NAMED_MAX ? " …" : "");
 }
 
 static void drop_rows(struct reconcile *rc)

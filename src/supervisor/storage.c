@@ -15,7 +15,7 @@ NVR_LOG_TOPIC("storage");
 
 #define CHECK_EVERY_MS 10000
 #define TOTALS_EVERY_MS 60000
-#define FREE_LOW_BYTES (UINT64_C(1) << 30)
+#define GB 1e9
 #define HANGING_MS 60000
 
 struct storage_check {
@@ -23,6 +23,7 @@ struct storage_check {
     struct nvr_supervisor *supervisor;
     struct nvr_store *store; /* NULL: no totals this time */
     char path[PATH_MAX];
+    uint64_t min_free_bytes;
     char (*cameras)[NVR_SLUG_SIZE];
     size_t cameras_count;
     struct storage_state result;
@@ -64,7 +65,7 @@ static void run_check(uv_work_t *work)
     if (check->result.error == 0) {
         check->result.total_bytes = (uint64_t)st.f_blocks * st.f_frsize;
         check->result.free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
-        check->result.low = check->result.free_bytes < FREE_LOW_BYTES;
+        check->result.low = check->result.free_bytes < check->min_free_bytes;
     }
     if (check->store) {
         check->result.recordings_bytes = read_totals(check);
@@ -82,8 +83,9 @@ static void tell(struct nvr_supervisor *sv)
     else
         warning_clear(sv, "storage_unusable");
     if (!state->error && state->low)
-        warning_set(sv, "storage_low", "Only %llu MB are free in %s",
-                    (unsigned long long)(state->free_bytes >> 20), sv->recordings_dir);
+        warning_set(sv, "storage_low", "Only %llu MB are free in %s (system.min_free_gb: %g)",
+                    (unsigned long long)(state->free_bytes / 1000000), sv->recordings_dir,
+                    nvr_config_get_system(sv->file.config)->min_free_gb);
     else
         warning_clear(sv, "storage_low");
 }
@@ -147,6 +149,7 @@ static void start_check(struct nvr_supervisor *sv, bool totals)
     check->supervisor = sv;
     check->work.data = check;
     memcpy(check->path, sv->recordings_dir, sizeof(check->path));
+    check->min_free_bytes = (uint64_t)(nvr_config_get_system(sv->file.config)->min_free_gb * GB);
     if (totals)
         list_cameras(sv, check);
     if (uv_queue_work(sv->loop, &check->work, run_check, on_checked) < 0) {

@@ -49,7 +49,6 @@ static int take_options(struct nvr_supervisor *sv, const struct nvr_supervisor_o
         nvr_fmt(sv->camera_program, sizeof(sv->camera_program), "%s", options->camera_program) < 0)
         return -ENAMETOOLONG;
     sv->loop = options->loop;
-    sv->demo = options->demo;
     sv->maintenance = options->maintenance;
     sv->lock_fd = -1;
     sv->jobs.supervisor = sv;
@@ -114,6 +113,8 @@ static int start_parts(struct nvr_supervisor *sv, const char *config_path)
         camera_update_wanted(camera);
     r = storage_start(sv);
     if (r == 0)
+        r = daily_start(sv, DAILY_FIRST_MS);
+    if (r == 0)
         r = config_file_watch(sv);
     if (r == 0 && !sv->maintenance)
         reconcile_all(sv->reconcile, RECONCILE_FIRST_MS);
@@ -127,6 +128,7 @@ static void close_parts(struct nvr_supervisor *sv)
     (void)reconcile_stop(sv->reconcile);
     jobs_cancel_all(&sv->jobs);
     storage_stop(sv);
+    daily_stop(sv);
     config_file_close(sv);
     zygotes_stop(sv);
     cameras_free(sv);
@@ -227,6 +229,11 @@ void nvr_supervisor_free(struct nvr_supervisor *sv)
 }
 
 /* ---- getters ---- */
+
+void nvr_supervisor_set_demo(struct nvr_supervisor *sv, bool runs)
+{
+    sv->demo = runs;
+}
 
 struct nvr_store *nvr_supervisor_get_store(struct nvr_supervisor *sv)
 {

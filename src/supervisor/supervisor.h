@@ -24,8 +24,7 @@ struct nvr_supervisor_options {
     const char *config_path;
     const char *data_dir;       /* database, key, recordings, run files */
     const char *camera_program; /* absolute path of nvr-camera */
-    bool demo;
-    bool maintenance; /* no camera is started: for `nvr recordings reindex` */
+    bool maintenance;           /* no camera is started: for `nvr recordings reindex` */
 };
 
 /* Locks data_dir (a second instance: -EEXIST), loads the config (bad file: -EINVAL, logged with
@@ -67,6 +66,9 @@ NVR_CHECK int nvr_supervisor_camera_remove(struct nvr_supervisor *sv, const char
 /* Config entry + live state in the API's shape. New reference; NULL: no such camera. */
 json_t *nvr_supervisor_camera_to_json(struct nvr_supervisor *sv, const char *id);
 json_t *nvr_supervisor_cameras_to_json(struct nvr_supervisor *sv); /* array */
+/* The file that is being written: from when to when it surely has pictures. false: none. */
+bool nvr_supervisor_recording_now(struct nvr_supervisor *sv, const char *id, int64_t *ret_start_ms,
+                                  int64_t *ret_end_ms);
 enum nvr_camera_action { NVR_CAMERA_RESTART, NVR_CAMERA_START, NVR_CAMERA_STOP };
 /* 0, -ENOENT, -EALREADY never (idempotent). */
 NVR_CHECK int nvr_supervisor_camera_act(struct nvr_supervisor *sv, const char *id,
@@ -111,6 +113,8 @@ json_t *nvr_supervisor_worker_to_json(struct nvr_supervisor *sv, const char *id)
 json_t *nvr_supervisor_health_to_json(struct nvr_supervisor *sv, bool *ret_healthy);
 json_t *nvr_supervisor_status_to_json(struct nvr_supervisor *sv);
 json_t *nvr_supervisor_info_to_json(struct nvr_supervisor *sv); /* GET system/info */
+/* The simulator of the demo camera runs: "demo" in system/info. */
+void nvr_supervisor_set_demo(struct nvr_supervisor *sv, bool runs);
 /* Last log records, newest last; level NULL: all. */
 json_t *nvr_supervisor_logs_to_json(struct nvr_supervisor *sv, const char *level,
                                     const char *camera, int64_t after_seq, unsigned limit);

@@ -101,6 +101,25 @@ static void str_knows_utf8(void **state)
     assert_false(nvr_str_is_utf8(NVR_STR("a\0b")));
 }
 
+static void clock_names_the_zone(void **state)
+{
+    static const char *const bad[] = {"",     "UTC0",        "CET-1CEST",           "/etc/shadow",
+                                      "../x", "Europe/../x", "/usr/share/zoneinfo/"};
+    char name[64];
+
+    (void)state;
+    assert_int_equal(nvr_clock_zone_parse(":Europe/Zurich", name, sizeof(name)), 0);
+    assert_string_equal(name, "Europe/Zurich");
+    assert_int_equal(nvr_clock_zone_parse("/usr/share/zoneinfo/Etc/UTC", name, sizeof(name)), 0);
+    assert_string_equal(name, "Etc/UTC");
+    assert_int_equal(nvr_clock_zone_parse("../zoneinfo/posix/Etc/GMT+5", name, sizeof(name)), 0);
+    assert_string_equal(name, "Etc/GMT+5");
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(bad); i++)
+        assert_int_equal(nvr_clock_zone_parse(bad[i], name, sizeof(name)), -EINVAL);
+    nvr_clock_zone_name(name, sizeof(name));
+    assert_true(strlen(name) > 0);
+}
+
 static void clock_formats_and_parses_rfc3339(void **state)
 {
     char text[NVR_RFC3339_SIZE];
@@ -333,6 +352,7 @@ int main(void)
         cmocka_unit_test(str_cuts_trims_compares),
         cmocka_unit_test(str_reads_numbers_exactly),
         cmocka_unit_test(str_knows_utf8),
+        cmocka_unit_test(clock_names_the_zone),
         cmocka_unit_test(clock_formats_and_parses_rfc3339),
         cmocka_unit_test(ids_have_their_form),
         cmocka_unit_test(json_refuses_what_it_must),

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lib/base/clock.h"
 #include "lib/media/fmp4.h"
 #include "src/gateway/gateway_limits.h"
 #include "tests/unit/gateway_fixture.h"
@@ -289,6 +290,7 @@ static void snapshots(void **state)
     struct fake_job_log *jobs = fake_supervisor_jobs(f->supervisor);
     struct client clients[3];
     struct answer answer;
+    char target[96];
 
     assert_error(f, "GET", "/api/v1/cameras/back/snapshot", "", NULL, 503, "camera_offline");
     assert_error(f, "GET", "/api/v1/cameras/front/snapshot", "", NULL, 503, "camera_offline");
@@ -328,6 +330,17 @@ static void snapshots(void **state)
                      FILE_SIZE - 150000);
     assert_int_equal(json_integer_value(json_object_get(jobs->params, "target_us")),
                      1700000006000000);
+
+    /* what is in no finished file yet comes from the ring, up to the moment asked for */
+    (void)snprintf(target, sizeof(target), "/api/v1/cameras/front/snapshot?at=%lld",
+                   (long long)nvr_clock_wall_ms());
+    fetch(f, "GET", target, "", NULL, &answer);
+    assert_int_equal(answer.status, 200);
+    answer_done(&answer);
+    assert_int_equal(json_integer_value(json_object_get(jobs->params, "length")), 1500);
+    (void)snprintf(target, sizeof(target), "/api/v1/cameras/front/snapshot?at=%lld",
+                   (long long)nvr_clock_wall_ms() + 60000);
+    assert_error(f, "GET", target, "", NULL, 404, "no_recording");
 
     jobs->fail = true;
     assert_error(f, "GET", "/api/v1/cameras/front/snapshot?width=64", "", NULL, 503, "no_picture");
@@ -438,6 +451,9 @@ static void timeline_and_coverage(void **state)
     assert_int_equal(json_integer_value(json_array_get(json_array_get(ranges, 1), 1)),
                      1700000065000); /* cut */
     assert_int_equal(json_integer_value(json_object_get(item, "segments")), 3);
+    ranges = json_object_get(item, "recording"); /* the file being written, cut */
+    assert_int_equal(json_integer_value(json_array_get(ranges, 0)), 1700000060000);
+    assert_int_equal(json_integer_value(json_array_get(ranges, 1)), 1700000065000);
     assert_int_equal(json_array_size(json_object_get(coverage, "items")), 2);
     day = json_array_get(
         json_object_get(json_array_get(json_object_get(coverage, "items"), 0), "days"), 0);

@@ -275,6 +275,13 @@ static int job_status(struct nvr_db *db, void *arg)
     return r == 0 ? nvr_camera_log_status(db, "a", "offline", "no route", t + 5000) : r;
 }
 
+static int job_trim(struct nvr_db *db, void *arg)
+{
+    const int r = nvr_camera_log_trim_all(db, *(const int64_t *)arg + 1001);
+
+    return r < 0 ? r : nvr_store_optimize(db);
+}
+
 static int job_camera_delete(struct nvr_db *db, void *arg)
 {
     return nvr_cameras_delete(db, arg);
@@ -338,6 +345,15 @@ static void test_cameras(void **state)
     assert_int_equal(nvr_camera_log_each(db, "a", T0, T0 + 500, 10, see_period, &periods), 0);
     assert_int_equal(periods.count, 1);
     nvr_store_read_end(f->store, db);
+    /* what ended before T0 + 1000 is forgotten, what still goes on is not */
+    assert_int_equal(nvr_store_write(f->store, job_trim, NULL, &t), 0);
+    assert_int_equal(nvr_store_flush(f->store, 5000), 0);
+    periods.count = 0;
+    assert_int_equal(nvr_store_read_begin(f->store, &db), 0);
+    assert_int_equal(nvr_camera_log_each(db, "a", 0, INT64_MAX, 10, see_period, &periods), 0);
+    nvr_store_read_end(f->store, db);
+    assert_int_equal(periods.count, 2);
+    assert_int_equal(periods.items[1].start_ms, T0 + 1000);
     assert_int_equal(nvr_store_write(f->store, job_camera_delete, NULL, row.id), 0);
     assert_int_equal(nvr_store_flush(f->store, 5000), 0);
     periods.count = 0;

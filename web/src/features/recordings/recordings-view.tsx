@@ -9,7 +9,7 @@ import type { Camera, Range } from "@/lib/api/types";
 import { formatBytes, formatCodec, formatDuration } from "@/lib/format";
 import { canPlayCodec } from "@/lib/media/mse";
 import { dayBounds, dayOf } from "@/lib/time";
-import { nextRecorded, recordedMs, toRanges } from "@/lib/timeline/ranges";
+import { nextRecorded, recordedMs, toRanges, withRecording } from "@/lib/timeline/ranges";
 import { initialView, zoomAt, type View } from "@/lib/timeline/view";
 import { PlaybackControls } from "./playback-controls";
 import { PlaybackOverlay } from "./playback-overlay";
@@ -54,6 +54,10 @@ export function RecordingsView({ camera, day, start, onPlayedDay }: Props) {
   const today = day === dayOf(Date.now());
   const timeline = useQuery(timelineQuery(camera.id, bounds.start, bounds.end, today));
   const ranges = useMemo(() => toRanges(timeline.data?.ranges), [timeline.data]);
+  const drawn = useMemo(
+    () => withRecording(ranges, timeline.data?.recording),
+    [ranges, timeline.data],
+  );
   const playable = canPlayCodec(camera.main?.codec, camera.main?.codec_string);
   const last = ranges[ranges.length - 1];
 
@@ -109,7 +113,7 @@ export function RecordingsView({ camera, day, start, onPlayedDay }: Props) {
             className="py-4"
           />
         ) : (
-          <TimelineCanvas bounds={bounds} ranges={ranges} onSeek={seek} />
+          <TimelineCanvas bounds={bounds} ranges={drawn} onSeek={seek} />
         )}
         <div className="nums text-faint flex items-center justify-between gap-3 text-sm">
           <span>

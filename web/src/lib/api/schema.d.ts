@@ -802,6 +802,8 @@ export interface components {
                 camera: string;
                 /** @description Holes below 1.5 s are closed. */
                 ranges: number[][];
+                /** @description [start, end) of the file that is being written, which is in no range yet; null: none in this span. */
+                recording?: number[] | null;
                 segments: number;
                 /** Format: int64 */
                 bytes: number;

@@ -1,0 +1,54 @@
+/* Once a day: old status history goes, SQLite looks at its statistics. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "src/supervisor/private.h"
+
+NVR_LOG_TOPIC("daily");
+
+#define DAY_MS INT64_C(86400000)
+#define HISTORY_DAYS 90
+
+static int tidy(struct nvr_db *db, void *arg)
+{
+    const int64_t *now_ms = arg;
+    const int r = nvr_camera_log_trim_all(db, *now_ms - HISTORY_DAYS * DAY_MS);
+
+    return r < 0 ? r : nvr_store_optimize(db);
+}
+
+static void on_tidy(int result, void *arg)
+{
+    if (result < 0)
+        (void)log_err(result, "daily maintenance of the database");
+    else
+        log_debug("the database is tidy");
+    free(arg);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct nvr_supervisor *sv = timer->data;
+    int64_t *now_ms = malloc(sizeof(*now_ms));
+
+    if (!now_ms)
+        return;
+    *now_ms = nvr_clock_wall_ms();
+    if (nvr_store_write(sv->store, tidy, on_tidy, now_ms) < 0)
+        free(now_ms);
+}
+
+int daily_start(struct nvr_supervisor *sv, uint64_t first_ms)
+{
+    sv->daily_timer = sv_timer_new(sv->loop, sv);
+    if (!sv->daily_timer)
+        return -ENOMEM;
+    return uv_timer_start(sv->daily_timer, on_timer, first_ms, (uint64_t)DAY_MS);
+}
+
+void daily_stop(struct nvr_supervisor *sv)
+{
+    sv_timer_free(NVR_TAKE(sv->daily_timer));
+}
