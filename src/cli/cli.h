@@ -16,7 +16,8 @@ enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 /* Options that several commands know. Strings are borrowed from argv. */
 struct cli_options {
     const char *config, *data, *listen, *server;
-    bool demo, json;
+    const char *id, *name, *sub_url, *username, *transport; /* of a camera */
+    bool demo, json, delete_recordings;
     const char *args[8]; /* words after the command */
     size_t args_count;
 };
@@ -35,7 +36,10 @@ NVR_CHECK int cli_find_paths(const struct cli_options *options, struct cli_paths
 NVR_CHECK int cli_parse_listen(const char *text, char *host, size_t host_size, int *ret_port);
 bool cli_is_loopback(const char *host);
 
-/* GET path from the running server. The body, or NULL (told on stderr). */
+/* A request to the running server; request NULL: no body. The answer's body ({} when it has none),
+ * or NULL: told on stderr, with --json the server's error on stdout, too. */
+json_t *cli_call(const struct cli_options *options, const char *method, const char *path,
+                 const json_t *request);
 json_t *cli_get(const struct cli_options *options, const char *path);
 /* Pretty JSON on stdout. */
 int cli_print_json(const json_t *value);

@@ -1,4 +1,4 @@
-/* A GET to the running server. HTTP/1.0: one answer, then the end of the connection. */
+/* A request to the running server. HTTP/1.0: one answer, then the end of the connection. */
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
@@ -45,18 +45,41 @@ static int connect_to(const struct nvr_url *url)
     return fd >= 0 ? fd : r;
 }
 
-static int exchange(int fd, const struct nvr_url *url, const char *path, struct nvr_buf *answer)
+static int send_all(int fd, const char *data, size_t len)
 {
-    char head[4096];
-    int n = nvr_fmt(head, sizeof(head),
-                    "GET %s HTTP/1.0\r\nHost: %s:%d\r\nAccept: application/json\r\n"
-                    "Connection: close\r\n\r\n",
-                    path, url->host, url->port);
+    while (len) {
+        const ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
 
-    if (n < 0)
-        return n;
-    if (send(fd, head, (size_t)n, MSG_NOSIGNAL) != n)
-        return -EPIPE;
+        if (n < 0 && errno != EINTR)
+            return errno == EAGAIN ? -ETIMEDOUT : -errno;
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+static int exchange(int fd, const struct nvr_url *url, const char *method, const char *path,
+                    const char *body, struct nvr_buf *answer)
+{
+    const bool v6 = strchr(url->host, ':');
+    const size_t len = body ? strlen(body) : 0;
+    char head[4096];
+    int r = nvr_fmt(head, sizeof(head),
+                    "%s %s HTTP/1.0\r\nHost: %s%s%s:%d\r\nAccept: application/json\r\n"
+                    "%sContent-Length: %zu\r\nConnection: close\r\n\r\n",
+                    method, path, v6 ? "[" : "", url->host, v6 ? "]" : "",
+                    url->port > 0 ? url->port : 80,
+                    body ? "Content-Type: application/json\r\n" : "", len);
+
+    if (r < 0)
+        return r;
+    r = send_all(fd, head, (size_t)r);
+    if (r == 0 && body)
+        r = send_all(fd, body, len);
+    if (r < 0)
+        return r;
     for (;;) {
         uint8_t *room = nvr_buf_reserve(answer, 65536);
 
@@ -86,13 +109,42 @@ static int parse_answer(struct nvr_buf *answer, int *ret_status, json_t **ret_bo
         return -EPROTO;
     *ret_status = (int)status;
     body += 4;
+    if (status == 204) {
+        *ret_body = json_object();
+        return *ret_body ? 0 : -ENOMEM;
+    }
     return nvr_json_parse(body, answer->len - (size_t)(body - text), ret_body, NULL, 0);
 }
 
-json_t *cli_get(const struct cli_options *options, const char *path)
+/* What the server found wrong, field by field. */
+static void tell_refusal(const struct cli_options *options, const json_t *body, int status)
+{
+    const json_t *error = json_object_get(body, "error");
+    const char *message = "the request was refused";
+    const json_t *item;
+    size_t i;
+
+    (void)nvr_json_get_str(error, "message", &message);
+    (void)fprintf(stderr, "nvr: %s (%d)\n", message, status);
+    json_array_foreach(json_object_get(error, "fields"), i, item)
+    {
+        const char *field = "";
+        const char *words = "";
+
+        (void)nvr_json_get_str(item, "field", &field);
+        (void)nvr_json_get_str(item, "message", &words);
+        (void)fprintf(stderr, "  %s: %s\n", field, words);
+    }
+    if (options->json && json_is_object(body))
+        (void)cli_print_json(body);
+}
+
+json_t *cli_call(const struct cli_options *options, const char *method, const char *path,
+                 const json_t *request)
 {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
     const char *server = options->server ? options->server : getenv("NVR_URL");
+    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
     struct nvr_url url;
     struct nvr_buf answer;
     json_t *body = NULL;
@@ -104,32 +156,36 @@ json_t *cli_get(const struct cli_options *options, const char *path)
     r = nvr_url_parse(server, &url);
     if (r < 0 || strcmp(url.scheme, "http") != 0) {
         (void)fprintf(stderr, "nvr: '%s' is not an http:// address\n", server);
+        free(text);
         return NULL;
     }
     NVR_AUTO_FD int fd = connect_to(&url);
 
     if (fd < 0) {
         (void)fprintf(stderr, "nvr: %s: %s. Is Heron running there?\n", server, nvr_strerror(fd));
+        free(text);
         return NULL;
     }
     nvr_buf_init(&answer, ANSWER_MAX);
-    r = exchange(fd, &url, path, &answer);
+    r = request && !text ? -ENOMEM : exchange(fd, &url, method, path, text, &answer);
     if (r == 0)
         r = parse_answer(&answer, &status, &body);
     nvr_buf_done(&answer);
+    free(text);
     if (r < 0) {
         (void)fprintf(stderr, "nvr: %s: %s\n", server, nvr_strerror(r));
         return NULL;
     }
     if (status < 200 || status > 299) {
-        const char *message = "the request was refused";
-
-        (void)nvr_json_get_str(json_object_get(body, "error"), "message", &message);
-        (void)fprintf(stderr, "nvr: %s (%d)\n", message, status);
-        json_decref(body);
-        return NULL;
+        tell_refusal(options, body, status);
+        json_decref(NVR_TAKE(body));
     }
     return body;
+}
+
+json_t *cli_get(const struct cli_options *options, const char *path)
+{
+    return cli_call(options, "GET", path, NULL);
 }
 
 int cli_print_json(const json_t *value)

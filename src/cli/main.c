@@ -17,6 +17,12 @@ static const char help[] =
     "                                   run; without cameras --demo adds a simulated one\n"
     "  nvr camera list                  cameras of the running server\n"
     "  nvr camera show ID\n"
+    "  nvr camera add URL [--name NAME] [--id ID] [--sub-url URL] [--username USER]\n"
+    "                     [--transport tcp|udp|http]\n"
+    "                                   password: in the URL, or $NVR_CAMERA_PASSWORD\n"
+    "  nvr camera probe URL|ID          what does it send? (--username, --transport as above)\n"
+    "  nvr camera start|stop|restart ID\n"
+    "  nvr camera remove ID [--delete-recordings]\n"
     "  nvr recordings list [CAMERA]     newest first\n"
     "  nvr recordings reindex           rebuild the index from the files (server stopped)\n"
     "  nvr config check [FILE]          is the configuration sound?\n"
@@ -78,6 +84,11 @@ static const char **value_option(struct cli_options *options, const char *name, 
         {"--data", &options->data},
         {"--listen", &options->listen},
         {"--server", &options->server},
+        {"--id", &options->id},
+        {"--name", &options->name},
+        {"--sub-url", &options->sub_url},
+        {"--username", &options->username},
+        {"--transport", &options->transport},
     };
 
     for (size_t i = 0; i < NVR_ARRAY_SIZE(known); i++)
@@ -104,6 +115,8 @@ static int parse_options(int argc, char **argv, struct cli_options *options)
             options->json = true;
         } else if (strcmp(word, "--demo") == 0) {
             options->demo = true;
+        } else if (strcmp(word, "--delete-recordings") == 0) {
+            options->delete_recordings = true;
         } else if (word[0] == '-') {
             return cli_usage_error("unknown option '%s'", word);
         } else if (options->args_count == NVR_ARRAY_SIZE(options->args)) {
