@@ -218,12 +218,15 @@ def latency(server, seconds, stream="main"):
 
 
 def snapshots(server, rounds=10):
+    """ms of one picture now, of every camera in turn (an answer is kept for a moment), and of then."""
     now, then = [], []
     item = server.api.recordings("cam1")[0]
     for i in range(rounds):
-        for times, query in ((now, ""), (then, f"?at={item['start'] + 900 * i}")):
+        camera = i % camera_count(server) + 1
+        for times, path in ((now, f"cam{camera}/snapshot"),
+                            (then, f"cam1/snapshot?at={item['start'] + 900 * i}")):
             started = time.monotonic()
-            answer = server.api.request("GET", "/api/v1/cameras/cam1/snapshot" + query)
+            answer = server.api.request("GET", "/api/v1/cameras/" + path)
             if answer.status != 200:
                 raise RuntimeError(f"snapshot: {answer.status} {answer.body[:200]}")
             times.append((time.monotonic() - started) * 1000)
@@ -358,8 +361,9 @@ def one_size(report, cameras, arguments):
            f"{heron.core_percent:.2f} % | {lost} of {frames} |")
     report.add(row)
     print(row, flush=True)
-    report.check(f"{cameras} cameras: lost frames", lost, 0, decimals=0)
-    report.check(f"{cameras} cameras: dropped packets", heron.dropped + sub.dropped, 0, decimals=0)
+    cameras_ = f"{cameras} camera{'s' if cameras > 1 else ''}"
+    report.check(f"{cameras_}: lost frames", lost, 0, decimals=0)
+    report.check(f"{cameras_}: dropped packets", heron.dropped + sub.dropped, 0, decimals=0)
     if cameras == arguments.main_size:
         report.check(f"{cameras} cameras: CPU to ffmpeg", h[0] / f[0], 0.45, " ×")
         report.check(f"{cameras} cameras: PSS to ffmpeg", h[1] / f[1], 0.65, " ×")
