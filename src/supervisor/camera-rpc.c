@@ -92,7 +92,8 @@ void camera_rpc_start(struct camera *camera)
     int r;
 
     camera->recording_error[0] = 0;
-    if (fd < 0 && camera->config.recording.enabled) {
+    camera->without_folder = fd < 0 && camera->config.recording.enabled;
+    if (camera->without_folder) {
         (void)snprintf(camera->recording_error, sizeof(camera->recording_error),
                        "The recordings folder cannot be used: %s", nvr_strerror(fd));
         (void)log_err(fd, "camera %s: recordings folder '%s'", camera->config.id, root);
@@ -199,7 +200,7 @@ static void handle_heartbeat(struct camera *camera, const json_t *params)
     camera->recording_start_ms = 0;
     (void)nvr_json_get_int(recording, "start_ms", 0, INT64_MAX, &camera->recording_start_ms);
     copy_str(recording, "file", camera->recording_file, sizeof(camera->recording_file));
-    if (recording)
+    if (recording && !camera->without_folder)
         copy_str(recording, "error", camera->recording_error, sizeof(camera->recording_error));
     if (nvr_clock_mono_ms() - camera->row_written_ms >= ROW_EVERY_MS)
         rows_write_camera(camera, false);

@@ -62,6 +62,7 @@ struct camera {
     json_t *stats[STREAMS]; /* newest heartbeat of a stream; NULL: none */
     int64_t reconnects, dropped_packets;
     bool recording_active;
+    bool without_folder; /* its worker got none: recording_error is ours, not the worker's */
     char recording_file[NVR_RECORDING_PATH_SIZE];
     int64_t recording_start_ms; /* of that file; 0: not known */
     char recording_error[256];
@@ -79,7 +80,8 @@ struct warning {
 struct storage_state {
     uint64_t total_bytes, free_bytes;
     int64_t recordings_bytes;
-    int error; /* 0, or -errno of the last check */
+    int error;              /* 0, or -errno of the last check */
+    uint64_t device, inode; /* of the folder: another one may be mounted over it */
     bool known, low;
     int64_t checked_mono_ms;
 };

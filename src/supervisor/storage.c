@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -47,10 +48,18 @@ static int64_t read_totals(struct storage_check *check)
     return sum;
 }
 
-static int check_folder(const char *path, struct statvfs *st)
+static int check_folder(const char *path, struct statvfs *st, struct storage_state *state)
 {
+    struct stat folder;
+
     if ((nvr_mkdir_p(path, 0750) < 0 && access(path, F_OK) < 0) || statvfs(path, st) < 0)
         return -errno;
+    if (stat(path, &folder) < 0)
+        return -errno;
+    if (!S_ISDIR(folder.st_mode))
+        return -ENOTDIR;
+    state->device = folder.st_dev;
+    state->inode = folder.st_ino;
     if (st->f_flag & ST_RDONLY)
         return -EROFS;
     return access(path, W_OK | X_OK) < 0 ? -errno : 0;
@@ -61,7 +70,7 @@ static void run_check(uv_work_t *work)
     struct storage_check *check = work->data;
     struct statvfs st = {.f_frsize = 0};
 
-    check->result.error = check_folder(check->path, &st);
+    check->result.error = check_folder(check->path, &st, &check->result);
     if (check->result.error == 0) {
         check->result.total_bytes = (uint64_t)st.f_blocks * st.f_frsize;
         check->result.free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
@@ -83,9 +92,9 @@ static void tell(struct nvr_supervisor *sv)
     else
         warning_clear(sv, "storage_unusable");
     if (!state->error && state->low)
-        warning_set(sv, "storage_low", "Only %llu MB are free in %s (system.min_free_gb: %g)",
-                    (unsigned long long)(state->free_bytes / 1000000), sv->recordings_dir,
-                    nvr_config_get_system(sv->file.config)->min_free_gb);
+        /* Without the number: words that change would come back after they were put away. */
+        warning_set(sv, "storage_low", "Less than %g GB (system.min_free_gb) is free in %s",
+                    nvr_config_get_system(sv->file.config)->min_free_gb, sv->recordings_dir);
     else
         warning_clear(sv, "storage_low");
 }
@@ -99,12 +108,25 @@ static void restart_without_folder(struct nvr_supervisor *sv)
             worker_restart(&camera->worker);
 }
 
+/* A disk was mounted or went, or somebody moved the folder: workers hold the one from before, and
+ * would go on to write there, where nobody finds it. */
+static void restart_for_new_folder(struct nvr_supervisor *sv)
+{
+    log_warn("recordings folder '%s' is another one than before: recording begins anew",
+             sv->recordings_dir);
+    for (struct camera *camera = sv->cameras; camera; camera = camera->next)
+        if (camera->config.recording.enabled && camera_is_wanted(camera))
+            worker_restart(&camera->worker);
+}
+
 static void on_checked(uv_work_t *work, int status)
 {
     struct storage_check *check = work->data;
     struct nvr_supervisor *sv = check->supervisor;
     const int error_before = sv->storage.error;
     const int64_t bytes_before = sv->storage.recordings_bytes;
+    const uint64_t device = sv->storage.device;
+    const uint64_t inode = sv->storage.inode;
 
     sv->storage_check = NULL;
     if (status == 0 && !sv->stopping) {
@@ -119,6 +141,13 @@ static void on_checked(uv_work_t *work, int status)
         if (error_before && !sv->storage.error) {
             log_info("recordings folder '%s' can be used again", sv->recordings_dir);
             restart_without_folder(sv);
+        } else if (inode && sv->storage.inode &&
+                   (device != sv->storage.device || inode != sv->storage.inode)) {
+            restart_for_new_folder(sv);
+        }
+        if (!sv->storage.inode) { /* gone: compare with what was there last */
+            sv->storage.device = device;
+            sv->storage.inode = inode;
         }
     }
     free(check->cameras);

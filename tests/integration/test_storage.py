@@ -66,11 +66,16 @@ class Mounted(harness.TestCase):
         server.api.post("/api/v1/cameras/cam/start")
         self.wait_status(server, "cam")
         harness.wait_until(lambda: re.search(r"(?i)read-only", server.text()), what="the log")
-        self.assertFalse(server.api.camera("cam")["recording_active"])
+        item = server.api.camera("cam")
+        self.assertFalse(item["recording_active"])
+        self.assertEqual(item["error_code"], "disk")
+        harness.wait_until(lambda: server.api.request("GET", "/health").status == 503)
+        codes = [warning["code"] for warning in server.api.get("/api/v1/system/info")["warnings"]]
+        self.assertIn("storage_unusable", codes)
         self.remount(server.recordings_dir, "rw")
         harness.wait_until(lambda: server.api.camera("cam")["recording_active"], 60,
                            "recording goes on")
-        self.assertEqual(server.api.request("GET", "/health").status, 200)
+        harness.wait_until(lambda: server.api.request("GET", "/health").status == 200)
 
     def remount(self, path, how):
         return subprocess.run(["mount", "-o", f"remount,{how}", path], capture_output=True,
@@ -101,6 +106,54 @@ class Folders(harness.TestCase):
         self.wait_recordings(server, "cam", 1)
         shutil.rmtree(os.path.join(server.recordings_dir, "cam"), ignore_errors=True)
         harness.wait_until(lambda: server.segment_files("cam"), 60, "a new file")
+
+    def test_recordings_folder_moved_away(self):
+        """As when a disk is unmounted lazily: workers must not go on in the old folder."""
+        camera = self.simcam(f"cam/main {media('h264.mp4')}")
+        server = self.nvr()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        self.wait_recordings(server, "cam", 1)
+        # The first check of the storage must have seen the old one.
+        harness.wait_until(lambda: server.api.get("/status")["storage"]["total_bytes"])
+        os.rename(server.recordings_dir, server.recordings_dir + ".old")
+        harness.wait_until(lambda: server.segment_files("cam"), 60, "a file in the new folder")
+        self.assertIn("another one than before", server.text())
+        self.wait_status(server, "cam")
+
+    def test_recordings_folder_that_cannot_be(self):
+        """A file in its place at the start: live works, every door says why nothing is recorded."""
+        camera = self.simcam(f"cam/main {media('h264.mp4')}")
+        server = self.nvr(start=False)
+        with open(server.recordings_dir, "w", encoding="ascii") as file:
+            file.write("a file, not a folder")
+        server.start()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        item = self.wait_status(server, "cam")
+        self.assertEqual(item["error_code"], "disk")
+        self.assertRegex(item["error"], "recordings folder")
+        self.assertFalse(item["recording_active"])
+        health = server.api.request("GET", "/health")
+        self.assertEqual((health.status, health.json()["checks"]["storage"]["status"]), (503, "failed"))
+        self.assertRegex(health.json()["checks"]["storage"]["message"], "(?i)not a directory")
+        codes = [warning["code"] for warning in server.api.get("/api/v1/system/info")["warnings"]]
+        self.assertIn("storage_unusable", codes)
+        self.assertIn(server.recordings_dir, server.text())
+        os.unlink(server.recordings_dir)
+        harness.wait_until(lambda: server.api.camera("cam")["recording_active"], 60, "it records")
+        harness.wait_until(lambda: server.api.request("GET", "/health").status == 200)
+        self.assertIsNone(server.api.camera("cam")["error"])
+
+    def test_little_room(self):
+        server = self.nvr('version: "1.0"\nsystem:\n  min_free_gb: 900000000\n')
+        def told():
+            health = server.api.request("GET", "/health")
+            self.assertEqual(health.json()["checks"]["storage"]["status"], "degraded")
+            return health
+        health = harness.wait_until(told)
+        self.assertEqual((health.status, health.json()["status"]), (200, "degraded"))
+        codes = [warning["code"] for warning in server.api.get("/api/v1/system/info")["warnings"]]
+        self.assertIn("storage_low", codes)
+        self.assertIn("min_free_gb", server.text())
 
     def test_damaged_database_is_told(self):
         server = self.nvr()
