@@ -150,10 +150,25 @@ class Crashes(harness.TestCase):
         """SIGSTOP: no heartbeat for 15 s; the supervisor kills and starts anew."""
         _, server = self.two_cameras()
         pid = self.worker_pid(server, "a")
+        other = self.worker_pid(server, "b")
         harness.kill(pid, 19)
+        started = time.monotonic()
+
+        def unhealthy():
+            worker = server.api.get("/workers/a")
+            item = server.api.camera("a")
+            return worker["state"] == "unhealthy" and item["error_code"] == "unhealthy"
+        harness.wait_until(unhealthy, 40, "the silence is seen")
+        print(f"SIGSTOP: unhealthy after {time.monotonic() - started:.1f} s")
+        count = len(server.api.recordings("a"))
         harness.wait_until(lambda: server.api.camera("a")["worker"]["pid"] not in (None, pid), 60,
                            "a new process")
+        print(f"SIGSTOP: a new process after {time.monotonic() - started:.1f} s")
         self.wait_status(server, "a")
+        self.wait_recordings(server, "a", count + 1)
+        self.assertIsNone(harness.stat_of(pid), "the old process is gone")
+        self.assertEqual(self.worker_pid(server, "b"), other, "the other camera is untouched")
+        self.assertRegex(server.text(), "no sign of life")
 
     def test_random_kills(self):
         """Whatever dies when: afterwards every file plays and has its row."""
