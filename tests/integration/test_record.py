@@ -170,3 +170,57 @@ class Completeness(harness.TestCase):
         days = cover["items"][0]["days"]
         self.assertTrue(re.match(r"^\d{4}-\d\d-\d\d$", days[0]["date"]))
         self.assertGreaterEqual(sum(day["bytes"] for day in days), sum(i["size"] for i in items))
+
+
+class InProgress(harness.TestCase):
+    """The file that is still being written: in the timeline, and in pictures of the last seconds."""
+
+    def test_timeline_and_picture(self):
+        camera = self.simcam(f"cam/main {media('h264-aac.mp4')}")
+        server = self.nvr()
+        self.add_camera(server, "cam", camera.url("cam/main"),
+                        extra={"recording": {"segment_seconds": 60}})
+        self.wait_status(server, "cam")
+        began = int(time.time() * 1000)
+
+        def timeline():
+            query = f"camera=cam&start={began - 60000}&end={began + 3600000}"
+            return server.api.get(f"/api/v1/recordings/timeline?{query}")["items"][0]
+        item = harness.wait_until(lambda: (lambda t: t if t["recording"] else None)(timeline()),
+                                  what="the file in progress")
+        self.assertEqual(item["ranges"], [], "no file is finished")
+        start, end = item["recording"]
+        self.assertLess(abs(start - began), 10000)
+        self.assertGreater(end, start)
+        first = os.path.basename(server.segment_files("cam")[0])
+        self.assertIn(time.strftime("%Y%m%d_%H%M%S", time.gmtime(start // 1000)), first)
+        harness.wait_until(lambda: timeline()["recording"][1] > end, what="it grows")
+        # A moment of the last seconds, and not the newest picture.
+        at = int(time.time() * 1000) - 1500
+        answer = server.api.request("GET", f"/api/v1/cameras/cam/snapshot?at={at}")
+        self.assertEqual((answer.status, answer.body[:2]), (200, b"\xff\xd8"), answer.body[:300])
+        self.assertLess(abs(int(answer.headers["X-Timestamp"]) - at), 1000)
+        later = server.api.request("GET", f"/api/v1/cameras/cam/snapshot?at={at + 3600000}")
+        self.assertEqual((later.status, later.error_code()), (404, "no_recording"))
+        before = server.api.request("GET", f"/api/v1/cameras/cam/snapshot?at={began - 3600000}")
+        self.assertEqual((before.status, before.error_code()), (404, "no_recording"))
+        # Finished: it is an ordinary range, and nothing is in progress any more.
+        server.api.post("/api/v1/cameras/cam/stop")
+        self.wait_recordings(server, "cam", 1)
+        harness.wait_until(lambda: timeline()["recording"] is None, what="nothing in progress")
+        self.assertEqual(len(timeline()["ranges"]), 1)
+        self.assertLess(abs(timeline()["ranges"][0][0] - start), 50)
+
+    def test_zone_and_demo(self):
+        server = self.nvr(environment={"TZ": "Europe/Zurich"})
+        info = server.api.get("/api/v1/system/info")
+        self.assertEqual((info["timezone"], info["demo"]), ("Europe/Zurich", False))
+
+    def test_demo_is_told(self):
+        if not os.path.exists(os.path.join(harness.BUILD, "demo", "demo.mp4")):
+            self.skipTest("the demo's clips are not built")
+        server = self.nvr(start=False)
+        os.unlink(server.config)
+        server.start()
+        harness.wait_until(lambda: server.api.get("/api/v1/system/info")["demo"])
+        self.wait_status(server, "demo")
