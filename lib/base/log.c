@@ -22,6 +22,7 @@ static _Atomic int log_format = NVR_LOG_TEXT;
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER; /* everything below */
 static char log_process[LOG_NAME_SIZE] = "nvr";
 static char log_camera[LOG_NAME_SIZE];
+static char log_process_request[LOG_NAME_SIZE];
 static void (*log_sink)(const struct nvr_log_record *record, void *arg);
 static void *log_sink_arg;
 
@@ -62,6 +63,16 @@ void nvr_log_set_camera(const char *camera)
 void nvr_log_set_request(const char *request)
 {
     (void)snprintf(log_request, sizeof(log_request), "%s", request ? request : "");
+}
+
+const char *nvr_log_get_request(void)
+{
+    return log_request;
+}
+
+void nvr_log_set_process_request(const char *request)
+{
+    copy_name(log_process_request, request);
 }
 
 void nvr_log_set_sink(void (*sink)(const struct nvr_log_record *record, void *arg), void *arg)
@@ -207,6 +218,7 @@ void nvr_log_write_(struct nvr_log_site *site, enum nvr_log_level level, const c
     char message[NVR_LOG_LINE_MAX];
     char process[LOG_NAME_SIZE];
     char camera[LOG_NAME_SIZE];
+    char request[LOG_NAME_SIZE];
     uint32_t held_back = 0;
     size_t len;
     va_list ap;
@@ -232,6 +244,7 @@ void nvr_log_write_(struct nvr_log_site *site, enum nvr_log_level level, const c
     (void)pthread_mutex_lock(&log_lock);
     memcpy(process, log_process, sizeof(process));
     memcpy(camera, log_camera, sizeof(camera));
+    memcpy(request, log_request[0] ? log_request : log_process_request, sizeof(request));
     (void)pthread_mutex_unlock(&log_lock);
     nvr_log_forward(&(struct nvr_log_record){
         .time_ms = nvr_clock_wall_ms(),
@@ -240,7 +253,7 @@ void nvr_log_write_(struct nvr_log_site *site, enum nvr_log_level level, const c
         .process = process,
         .pid = (int)getpid(),
         .camera = camera[0] ? camera : NULL,
-        .request = log_request[0] ? log_request : NULL,
+        .request = request[0] ? request : NULL,
         .message = message,
     });
 }

@@ -59,6 +59,10 @@ void nvr_log_set_process(const char *name);
 void nvr_log_set_camera(const char *camera);
 /* Correlation id of the request being served by this thread, or NULL; copied. */
 void nvr_log_set_request(const char *request);
+/* The calling thread's, "" when there is none; valid until this thread sets another. */
+const char *nvr_log_get_request(void);
+/* For threads that have none of their own: a process that serves one request only. Copied. */
+void nvr_log_set_process_request(const char *request);
 /* Called with every record that passes the level, under the log's lock: do not
  * log from it. NULL removes it. */
 void nvr_log_set_sink(void (*sink)(const struct nvr_log_record *record, void *arg), void *arg);

@@ -12,6 +12,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 
 #define READ_STEP 16384
 #define READS_PER_WAKE 8   /* then other handles of the loop get their turn */
@@ -365,6 +366,14 @@ static int send_message(struct nvr_rpc *rpc, json_t *message, const int *fds, si
     return 0;
 }
 
+/* NULL: the work at hand was not asked for by a request. */
+static const char *current_request(void)
+{
+    const char *request = nvr_log_get_request();
+
+    return *request ? request : NULL;
+}
+
 int nvr_rpc_call(struct nvr_rpc *rpc, const char *method, json_t *params, const int *fds,
                  size_t fds_count, unsigned timeout_ms, nvr_rpc_on_reply on_reply, void *arg)
 {
@@ -378,9 +387,10 @@ int nvr_rpc_call(struct nvr_rpc *rpc, const char *method, json_t *params, const 
         json_decref(params);
         return rpc->calls_count >= CALLS_PENDING_MAX ? -ENOBUFS : -ENOMEM;
     }
-    r = send_message(
-        rpc, json_pack("{s:I, s:s, s:o}", "id", (json_int_t)id, "method", method, "params", params),
-        fds, fds_count);
+    r = send_message(rpc,
+                     json_pack("{s:I, s:s, s:o, s:s*}", "id", (json_int_t)id, "method", method,
+                               "params", params, "request_id", current_request()),
+                     fds, fds_count);
     if (r < 0) {
         free(call);
         return r;
@@ -404,8 +414,10 @@ int nvr_rpc_notify(struct nvr_rpc *rpc, const char *method, json_t *params, cons
 {
     if (!params)
         params = json_object();
-    return send_message(rpc, json_pack("{s:s, s:o}", "method", method, "params", params), fds,
-                        fds_count);
+    return send_message(rpc,
+                        json_pack("{s:s, s:o, s:s*}", "method", method, "params", params,
+                                  "request_id", current_request()),
+                        fds, fds_count);
 }
 
 int nvr_rpc_reply_result(struct nvr_rpc *rpc, int64_t id, json_t *result, const int *fds,
@@ -506,6 +518,7 @@ static int handle_request(struct nvr_rpc *rpc, const json_t *message, int64_t id
     const json_t *params = json_object_get(message, "params");
     NVR_AUTO_JSON empty = NULL;
     struct nvr_rpc_request request = {.id = id, .fds = fds, .fds_count = fds_count};
+    const char *request_id = NULL;
 
     if (nvr_json_get_str(message, "method", &request.method) != 1)
         return -EPROTO;
@@ -519,10 +532,15 @@ static int handle_request(struct nvr_rpc *rpc, const json_t *message, int64_t id
             return -ENOMEM;
     }
     request.params = params;
-    if (rpc->handlers->on_request)
+    if (nvr_json_get_str(message, "request_id", &request_id) < 0)
+        return -EPROTO;
+    if (rpc->handlers->on_request) {
+        nvr_log_set_request(request_id);
         rpc->handlers->on_request(rpc, &request, rpc->arg);
-    else
+        nvr_log_set_request(NULL);
+    } else {
         return nvr_rpc_reply_error(rpc, id, NVR_RPC_METHOD_NOT_FOUND, "no such method", NULL);
+    }
     return 0;
 }
 

@@ -1,6 +1,8 @@
 /* rpc.h — JSON-RPC 2.0, one message a line, over a Unix stream socket, with file descriptors.
  *
  * Descriptors travel by SCM_RIGHTS with the line whose "fds" member counts them.
+ * Correlation: a call or notification made while serving a request of the API carries its id
+ *            ("request_id"), and the peer's log records carry it while its handler runs.
  * Threads:   all calls on the loop's thread.
  * Deadlines: every call has one; its reply callback runs exactly once (reply, error,
  *            -ETIMEDOUT, or -ECONNRESET when the connection ends).

@@ -349,6 +349,7 @@ static void serve(struct probe *p, const struct nvr_rpc_request *request)
     int r = -EBUSY;
 
     p->begin_ms = nvr_clock_mono_ms();
+    nvr_log_set_process_request(nvr_log_get_request()); /* all that follows is for this one */
     if (p->id < 0)
         r = nvr_source_address_parse(request->params, &p->address, &reason);
     if (r == 0) {

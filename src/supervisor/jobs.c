@@ -19,6 +19,7 @@ struct nvr_job {
     struct jobs *jobs;
     struct nvr_job *next;
     char role[16];
+    char request[NVR_UUID_SIZE * 2]; /* of the API, for the log; "" : none */
     json_t *params;
     int fd; /* goes with the call */
     nvr_job_done done;
@@ -166,6 +167,7 @@ static int launch(struct nvr_job *job)
 {
     struct nvr_supervisor *sv = job->jobs->supervisor;
     const unsigned left = (unsigned)NVR_MAX(job->deadline_ms - nvr_clock_mono_ms(), (int64_t)1);
+    char now_served[sizeof(job->request)];
     int fds[2];
     int r;
 
@@ -180,9 +182,14 @@ static int launch(struct nvr_job *job)
     if (r < 0)
         return r;
     job->fork_pending = true;
-    /* The bytes wait in the socket until the child is there. The job's timer is the deadline. */
-    return nvr_rpc_call(job->rpc, job->role, NVR_TAKE(job->params), &job->fd, job->fd >= 0,
-                        left + 1000, on_reply, job);
+    /* The bytes wait in the socket until the child is there. The job's timer is the deadline.
+     * It may have waited for its turn: the request at hand need not be its own. */
+    (void)nvr_fmt(now_served, sizeof(now_served), "%s", nvr_log_get_request());
+    nvr_log_set_request(job->request);
+    r = nvr_rpc_call(job->rpc, job->role, NVR_TAKE(job->params), &job->fd, job->fd >= 0,
+                     left + 1000, on_reply, job);
+    nvr_log_set_request(now_served);
+    return r;
 }
 
 static unsigned count_running(const struct jobs *jobs, const char *role)
@@ -275,6 +282,8 @@ int nvr_supervisor_job(struct nvr_supervisor *sv, const char *role, json_t *para
     }
     job->jobs = &sv->jobs;
     job->params = params;
+    if (nvr_fmt(job->request, sizeof(job->request), "%s", nvr_log_get_request()) < 0)
+        job->request[0] = 0; /* too long to be one of ours */
     job->fd = fd_take;
     job->pidfd = -1;
     job->done = done;

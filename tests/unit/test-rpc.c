@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "lib/base/log.h"
 #include "lib/ipc/post.h"
 #include "lib/ipc/rpc.h"
 
@@ -22,6 +23,7 @@ struct side {
     bool free_on_request;
     int64_t last_id;
     char last_method[32];
+    char last_request[64]; /* of the API, while the handler ran */
     int last_fd;
 };
 
@@ -46,6 +48,7 @@ static void on_request(struct nvr_rpc *rpc, const struct nvr_rpc_request *reques
     side->requests++;
     side->last_id = request->id;
     (void)snprintf(side->last_method, sizeof(side->last_method), "%s", request->method);
+    (void)snprintf(side->last_request, sizeof(side->last_request), "%s", nvr_log_get_request());
     if (request->fds_count) {
         side->last_fd = request->fds[0];
         request->fds[0] = -1;
@@ -416,6 +419,29 @@ static void thread_main(void *arg)
         assert_int_equal(nvr_post_send(posts.post, add_one, (void *)i), 0);
 }
 
+static void test_correlation(void **state)
+{
+    struct answer answer = {.fd = -1};
+    struct fixture f;
+
+    (void)state;
+    open_pair(&f, false);
+    nvr_log_set_request("request-1");
+    assert_int_equal(nvr_rpc_notify(f.a.rpc, "one", NULL, NULL, 0), 0);
+    nvr_log_set_request(NULL);
+    while (f.b.requests == 0)
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    assert_string_equal(f.b.last_request, "request-1");
+    assert_int_equal(nvr_rpc_call(f.a.rpc, "double", json_pack("{s:i}", "value", 1), NULL, 0, 5000,
+                                  on_reply, &answer),
+                     0);
+    while (answer.count == 0)
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    assert_string_equal(f.b.last_request, "");
+    assert_string_equal(nvr_log_get_request(), "");
+    close_pair(&f);
+}
+
 static void test_post(void **state)
 {
     uv_loop_t loop;
@@ -449,7 +475,7 @@ int main(void)
         cmocka_unit_test(test_garbage),    cmocka_unit_test(test_split_lines),
         cmocka_unit_test(test_oversize),   cmocka_unit_test(test_backlog),
         cmocka_unit_test(test_flush),      cmocka_unit_test(test_too_big_to_send),
-        cmocka_unit_test(test_post),
+        cmocka_unit_test(test_post),       cmocka_unit_test(test_correlation),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
