@@ -34,7 +34,9 @@ static int split_url(json_t *stream, const char *text, json_t **ret_text)
     int r = 0;
 
     *ret_text = NULL;
-    if (!text || nvr_url_parse(text, &url) < 0 || (!url.user[0] && !url.password[0]))
+    /* What is not UTF-8 stays where it is: validation names the field. */
+    if (!text || nvr_url_parse(text, &url) < 0 || (!url.user[0] && !url.password[0]) ||
+        !nvr_str_is_utf8(nvr_str_from(url.user)) || !nvr_str_is_utf8(nvr_str_from(url.password)))
         return 0;
     if (nvr_url_format_public(&url, public_url, sizeof(public_url)) < 0)
         return 0;

@@ -42,6 +42,14 @@ class Errors(harness.TestCase):
         self.check(request("GET", "/api/v1/recordings?cursor=%ff%fe"), 400, "bad_request")
         self.check(request("GET", "/api/v1/recordings/%2e%2e%2f%2e%2e%2fetc%2fpasswd"), 404,
                    "not_found")
+        for url in ("rtsp://a%ff:b@h/x", "rtsp://a:b%ff@h/x"):  # credentials that are not UTF-8
+            for path, body in (("", {"name": "x", "stream": {"url": url}}), ("/probe", {"url": url})):
+                answer = request("POST", "/api/v1/cameras" + path, body)
+                self.check(answer, 422, "validation_failed")
+                self.assertTrue(answer.json()["error"]["fields"][0]["field"].endswith("url"))
+                self.assertNotIn("%ff", answer.body.decode())
+        self.check(request("GET", "/health", headers={"Cookie": "a" * 20000}), 431,
+                   "headers_too_large")
         answer = request("POST", "/api/v1/cameras", {  # a form shows all that is wrong at once
             "name": "", "stream": {"url": "gopher://x"}, "recording": {"segment_seconds": 1000}})
         self.check(answer, 422, "validation_failed")

@@ -331,6 +331,8 @@ static void test_refused(void **state)
     fails(ADD, "{\"id\":\"A B\",\"stream\":{\"url\":\"rtsp://h\"}}", -EINVAL, "id");
     fails(ADD, "{\"id\":\"a\",\"stream\":{\"url\":\"rtsp://h\"}}", -EEXIST, "id");
     fails(ADD, "{\"name\":\"x\",\"stream\":{\"url\":\"gopher://h\"}}", -EINVAL, "stream.url");
+    fails(ADD, "{\"name\":\"x\",\"stream\":{\"url\":\"rtsp://a%ff:b@h/\"}}", -EINVAL, "stream.url");
+    fails(ADD, "{\"name\":\"x\",\"stream\":{\"url\":\"rtsp://a:%ff@h/\"}}", -EINVAL, "stream.url");
     fails(PATCH, "{\"id\":\"b\"}", -EINVAL, "id");
     fails(PATCH, "{\"stream\":null}", -EINVAL, "stream");
     fails(PATCH, "{\"recording\":{\"segment_seconds\":\"x\"}}", -EINVAL,
