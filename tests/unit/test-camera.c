@@ -138,8 +138,8 @@ static void a_wrong_start_call_is_refused(void **state)
         "{\"camera\":{\"id\":\"../x\",\"stream\":{\"url\":\"rtsp://h/x\"}},\"root\":\"/tmp\"}",
         "{\"camera\":{\"id\":\"x\",\"stream\":{\"url\":\"no url\"}},\"root\":\"/tmp\"}",
         "{\"camera\":{\"id\":\"x\",\"stream\":{\"url\":\"rtsp://h/x\",\"fallback_urls\":[7]}}}",
-        "{\"camera\":{\"id\":\"x\",\"stream\":{\"url\":\"rtsp://h/x\"},"
-        "\"recording\":{\"segment_seconds\":1}}}",
+        ("{\"camera\":{\"id\":\"x\",\"stream\":{\"url\":\"rtsp://h/x\"},"
+         "\"recording\":{\"segment_seconds\":1}}}"),
     };
     struct nvr_worker_config c;
 
