@@ -68,6 +68,11 @@ static const char *const system_read_paths[] = {
     "/dev/urandom",
     NULL,
 };
+#ifdef NVR_COVERAGE /* `make coverage` only: the counters of gcov lie in the build folder */
+static const char *const coverage_paths[] = {NVR_COVERAGE, NULL};
+#else
+static const char *const coverage_paths[] = {NULL};
+#endif
 static const char *const resolver_read_paths[] = {
     "/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf",   "/etc/host.conf",
     "/etc/gai.conf",    "/etc/services", "/run/systemd/resolve", NULL,
@@ -204,6 +209,8 @@ static int add_rules(int ruleset, const struct nvr_sandbox_options *options, uin
                        LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
     if (r == 0)
         r = allow_paths(ruleset, options->write_paths, fs & ~(uint64_t)LL_FS_NODES);
+    if (r == 0)
+        r = allow_paths(ruleset, coverage_paths, fs & ~(uint64_t)LL_FS_NODES);
     return r;
 }
 

@@ -25,6 +25,13 @@ NVR_LOG_TOPIC("zygote");
 #define WORKER_FD 3
 #define EXIT_NO_DESCRIPTOR 120
 
+#ifdef NVR_COVERAGE /* `make coverage` only: _exit() does not write gcov's counters */
+void __gcov_dump(void);
+#define COVERAGE_DUMP() __gcov_dump()
+#else
+#define COVERAGE_DUMP() ((void)0)
+#endif
+
 struct server {
     int control;
     int signals;
@@ -88,6 +95,7 @@ static void run_child(const struct fork_request *request)
     const int status = request->role->run(request->name, WORKER_FD);
 
     (void)fflush(NULL);
+    COVERAGE_DUMP();
     _exit(status);
 }
 
