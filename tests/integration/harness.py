@@ -19,10 +19,12 @@ import urllib.request
 import uuid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("HERON_BUILD", os.path.join(ROOT, "build"))
+BUILD = os.path.join(ROOT, os.environ.get("NVR_BUILD", "build"))
 BIN = os.path.join(BUILD, "bin")
 MEDIA = os.path.join(BUILD, "testmedia")
 POLL_S = 0.05
+# What a sanitizer says in any process' log fails the test (build-asan; other builds never say it).
+SANITIZER = re.compile(r"ERROR: (Address|Leak|Thread)Sanitizer|LeakSanitizer|runtime error:")
 # Machines of tests are busy: bounds that a test is not about are generous.
 PATIENCE_S = float(os.environ.get("HERON_TEST_PATIENCE", "30"))
 
@@ -343,8 +345,15 @@ class TestCase(unittest.TestCase):
             for name, text in getattr(self, "logs", []):
                 print(f"---- {self.id()}: {name}\n{text()[-6000:]}", flush=True)
 
+    def assert_no_report(self, name, text):
+        found = SANITIZER.search(text)
+        if found:
+            self.fail(f"a sanitizer's report in the log of {name}:\n"
+                      f"{text[max(0, found.start() - 300):found.start() + 6000]}")
+
     def simcam(self, *mounts, **options):
         camera = Simcam(*mounts, **options)
+        self.addCleanup(lambda: self.assert_no_report("simcam", camera.text()))
         self.addCleanup(camera.stop)
         self.logs.append(("simcam", camera.text))
         return camera
@@ -360,6 +369,7 @@ class TestCase(unittest.TestCase):
     def _keep_log(self, server):
         text = server.text()
         self.logs.append(("nvr", lambda: text))
+        self.assert_no_report("nvr", text)
 
     def add_camera(self, server, camera_id, url, **stream):
         """A camera with short segments; recording={…} and other top-level keys go through `extra`."""
