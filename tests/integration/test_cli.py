@@ -1,6 +1,8 @@
 """The `nvr` command against a running server: exit codes, words, --json."""
 import json
 import os
+import shutil
+import socket
 import subprocess
 
 import harness
@@ -13,6 +15,7 @@ class CameraCommand(harness.TestCase):
                                 capture_output=True, text=True, timeout=30, check=False,
                                 env={**os.environ, **(environment or {})})
         self.assertEqual(answer.returncode, expect, (words, answer.stdout, answer.stderr))
+        self.assert_no_report("the command", answer.stderr)
         return answer
 
     def test_life_of_a_camera(self):
@@ -64,3 +67,92 @@ class CameraCommand(harness.TestCase):
         server = self.nvr(start=False)
         answer = self.cli(server, "camera", "list", expect=1)
         self.assertIn("Is Heron running", answer.stderr)
+
+
+class LocalCommands(harness.TestCase):
+    """Commands that look at the data folder itself."""
+
+    def run_nvr(self, server, *words, expect=0):
+        command = [os.path.join(harness.BIN, "nvr"), *words, "--config", server.config, "--data", server.data]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(answer.returncode, expect, (words, answer.stdout, answer.stderr))
+        self.assert_no_report("the command", answer.stderr)
+        return answer
+
+    def doctor(self, server, port, expect=0):
+        answer = self.run_nvr(server, "doctor", "--json", "--listen", f"127.0.0.1:{port}", expect=expect)
+        report = json.loads(answer.stdout)
+        self.assertEqual(report["ok"], expect == 0)
+        return {item["check"]: (item["status"], item["message"]) for item in report["items"]}
+
+    def test_doctor_of_a_running_server(self):
+        server = self.nvr()
+        found = self.doctor(server, server.port)
+        self.assertEqual(found["server"], ("ok", "running"))
+        self.assertIn("in use, by Heron", found["port"][1])
+        self.assertRegex(found["database"][1], r"nvr\.db, in use$")
+        self.assertRegex(found["sandbox"][1], r"^(full|partial) \(Landlock \d+, seccomp yes\)")
+        self.assertRegex(found["storage"][1], r" free$")
+        server.terminate()
+        found = self.doctor(server, server.port)
+        self.assertEqual(found["server"], ("ok", "not running"))
+        self.assertEqual(found["port"], ("ok", f"127.0.0.1:{server.port} is free"))
+        self.assertRegex(found["database"][1], r"nvr\.db$")
+
+    def test_doctor_finds_what_is_wrong(self):
+        server = self.nvr(start=False)
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            found = self.doctor(server, other.getsockname()[1], expect=1)
+        self.assertEqual(found["port"][0], "error")
+        self.assertEqual(found["database"], ("ok", "made at the first start"))
+        with open(os.path.join(server.data, "nvr.db"), "wb") as file:
+            file.write(b"this is no database " * 300)
+        found = self.doctor(server, harness.free_port(), expect=1)
+        self.assertEqual(found["database"][0], "error")
+        shutil.rmtree(server.data)
+        found = self.doctor(server, harness.free_port())
+        self.assertEqual(found["storage"][0], "warning")
+        self.run_nvr(server, "doctor", "--listen", "nowhere", expect=2)
+        self.run_nvr(server, "doctor", "now", expect=2)
+
+    def test_config_check(self):
+        server = self.nvr(start=False)
+        self.assertRegex(self.run_nvr(server, "config", "check").stdout, r"sound, 0 cameras")
+        server.write_config('version: "1.0"\ncameras:\n  - id: a\n    name: A\n'
+                            '    stream:\n      url: gopher://x/\n')
+        answer = self.run_nvr(server, "config", "check", expect=1)
+        self.assertRegex(answer.stdout, r"config\.yaml:6:\d+: \S*stream\.url: ")
+        report = json.loads(self.run_nvr(server, "config", "check", "--json", expect=1).stdout)
+        self.assertFalse(report["ok"])
+        self.assertEqual([error["line"] for error in report["errors"]], [6])
+        answer = self.run_nvr(server, "config", "check", "/nowhere/at/all.yaml", expect=1)
+        self.assertIn("/nowhere/at/all.yaml", answer.stderr)
+        self.run_nvr(server, "config", "mend", expect=2)
+        self.assertFalse(os.path.exists(os.path.join(server.data, "secret.key")), "a check makes no key")
+
+    def test_recordings(self):
+        camera = self.simcam(f"cam/main {media('h264-aac.mp4')}")
+        server = self.nvr()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        self.wait_recordings(server, "cam", 2)
+        one = ["recordings", "list", "cam", "--server", server.api.base]
+        lines = self.run_nvr(server, *one).stdout.splitlines()
+        self.assertGreaterEqual(len(lines), 2)
+        self.assertRegex(lines[0], r"^cam-\d{13} +cam +\d{4}-\S+Z +[\d.]+ s +[\d.]+ \S+ h264$")
+        items = json.loads(self.run_nvr(server, *one, "--json").stdout)["items"]
+        self.assertEqual({item["camera"] for item in items}, {"cam"})
+        self.run_nvr(server, "recordings", "list", "../x", expect=2)
+        self.run_nvr(server, "recordings", "paint", expect=2)
+        answer = self.run_nvr(server, "recordings", "reindex", expect=1)
+        self.assertIn("stop Heron first", answer.stderr)
+        server.terminate()
+        files = len(server.segment_files("cam"))
+        for name in os.listdir(server.data):
+            if name.startswith("nvr.db"):
+                os.remove(os.path.join(server.data, name))
+        result = json.loads(self.run_nvr(server, "recordings", "reindex", "--json").stdout)
+        self.assertEqual((result["indexed"], result["failed"]), (files, 0), "the index is made anew")
+        os.remove(server.segment_files("cam")[0])
+        answer = self.run_nvr(server, "recordings", "reindex")  # every file again, rows without one go
+        self.assertEqual(answer.stdout, f"{files - 1} recordings indexed, 0 of them repaired; "
+                                        "0 damaged, 0 not readable, 1 rows dropped\n")
