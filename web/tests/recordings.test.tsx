@@ -52,7 +52,8 @@ describe("recordings page", () => {
     const { timeline } = await open();
     clickAt(timeline, 1.5);
     const hls = FakeHls.last();
-    expect(hls.url).toContain(`start=${start + hour}&end=${start + 2 * hour}`);
+    const from = start + 1.5 * hour - 300_000;
+    expect(hls.url).toContain(`start=${from}&end=${from + 2 * hour}`);
     act(() => hls.parsed([{ start: 0, duration: 3600, programDateTime: start + hour }]));
     expect(hls.position).toBe(1800);
     act(() => hls.emit("buffered"));
@@ -64,6 +65,21 @@ describe("recordings page", () => {
     clickAt(timeline, 1.75);
     expect(FakeHls.all).toHaveLength(1);
     expect(video.currentTime).toBe(2700);
+  });
+
+  it("shows what was recorded, and the whole day on a double click or by the button", async () => {
+    const { timeline } = await open();
+    act(() => useRecordings.getState().set({ view: null }));
+    const fitted = timeline.getAttribute("data-view");
+    const whole = `${start}-${start + 24 * hour}`;
+    expect(fitted).not.toBe(whole);
+    clickAt(timeline, 12);
+    clickAt(timeline, 12);
+    expect(timeline).toHaveAttribute("data-view", whole);
+    fireEvent.click(screen.getByRole("button", { name: "Fit" }));
+    expect(timeline).toHaveAttribute("data-view", fitted);
+    fireEvent.click(screen.getByRole("button", { name: "Day" }));
+    expect(timeline).toHaveAttribute("data-view", whole);
   });
 
   it("jumps over a gap to what follows, and says when nothing does", async () => {
@@ -81,7 +97,7 @@ describe("recordings page", () => {
     act(() => FakeHls.last().parsed([{ start: 0, duration: 3600, programDateTime: start + hour }]));
     const video = screen.getByLabelText<HTMLVideoElement>(/Recording of/);
     act(() => void video.dispatchEvent(new Event("ended")));
-    expect(FakeHls.last().url).toContain(`start=${start + 2 * hour}&end=${start + 3 * hour}`);
+    expect(FakeHls.last().url).toContain(`start=${start + 2 * hour}&end=${start + 4 * hour}`);
     act(() => FakeHls.last().emit("error", { details: "levelEmptyError", fatal: true }));
     expect(FakeHls.last().url).toContain(`end=${start + 26 * hour}`);
     act(() => FakeHls.last().emit("error", { details: "x", fatal: true, response: { code: 404 } }));
@@ -237,7 +253,7 @@ describe("recordings page", () => {
   it("starts at the moment in the address", async () => {
     await open(`/recordings/front-door?t=${start + 1.5 * hour}`);
     await waitFor(() => expect(FakeHls.all.length).toBeGreaterThan(0));
-    expect(FakeHls.last().url).toContain(`start=${start + hour}`);
+    expect(FakeHls.last().url).toContain(`start=${start + 1.5 * hour - 300_000}`);
   });
 
   it("has words for no cameras, a wrong camera, and a failing timeline", async () => {

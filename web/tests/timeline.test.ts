@@ -80,6 +80,7 @@ describe("view", () => {
   it("begins with the whole day, or with the little that was recorded", () => {
     expect(initialView(day, [])).toEqual(day);
     expect(initialView(day, [[0, 40_000_000]])).toEqual(day);
+    expect(initialView(day, [[0, 28_000_000]]).end).toBe(28_800_000);
     const part = initialView(day, [[30_010_000, 30_050_000]]);
     expect(part).toEqual({ start: 29_700_000, end: 30_600_000 });
     expect(initialView(day, [[30_010_000, 30_060_000]])).toEqual(part);

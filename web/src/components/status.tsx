@@ -20,12 +20,12 @@ export function cameraLook(camera: Pick<Camera, "status" | "stopped" | "enabled"
   }
 }
 
-type Props = { camera: Pick<Camera, "status" | "stopped" | "enabled">; glass?: boolean };
+type Props = { camera: Pick<Camera, "status" | "stopped" | "enabled"> };
 
-export function StatusBadge({ camera, glass }: Props) {
+export function StatusBadge({ camera }: Props) {
   const look = cameraLook(camera);
   return (
-    <Badge tone={glass ? "glass" : look.tone}>
+    <Badge tone={look.tone}>
       <span className={cn("size-2 rounded-full", look.dot)} aria-hidden />
       {look.label}
     </Badge>

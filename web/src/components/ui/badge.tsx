@@ -12,7 +12,6 @@ const badgeVariants = cva(
         good: "bg-good-soft text-good-ink",
         warn: "bg-amber-soft text-amber-ink",
         bad: "bg-bad-soft text-bad-ink",
-        glass: "bg-black/55 text-white backdrop-blur-sm",
       },
     },
     defaultVariants: { tone: "neutral" },

@@ -14,9 +14,9 @@ import { usePreferences, type CameraView } from "@/lib/preferences";
 import { CameraList } from "./camera-list";
 import { CameraTile } from "./camera-tile";
 
-/** Few cameras get large tiles, many get small ones. */
+/** Few cameras get large tiles, many get small ones; a single one fits the window's height. */
 export function gridColumns(count: number): string {
-  if (count <= 1) return "grid-cols-1 max-w-5xl";
+  if (count <= 1) return "grid-cols-1 max-w-[calc((100dvh-10rem)*16/9)]";
   if (count <= 4) return "grid-cols-1 sm:grid-cols-2";
   if (count <= 9) return "grid-cols-1 sm:grid-cols-2 xl:grid-cols-3";
   return "grid-cols-1 sm:grid-cols-2 lg:grid-cols-3 2xl:grid-cols-4";

@@ -1,6 +1,6 @@
 /**
- * Plays recorded ranges of one camera through hls.js: loads an hour around the wanted moment,
- * goes on with the next hour when it ends, and tells the wall clock of the picture.
+ * Plays recorded ranges of one camera through hls.js: loads two hours from a little before the
+ * wanted moment, goes on with the next two when they end, and tells the wall clock of the picture.
  */
 import Hls, { type ErrorData, type LevelDetails } from "hls.js";
 import { buildUrl } from "@/lib/api/client";
@@ -8,7 +8,10 @@ import { api } from "@/lib/api/queries";
 import { mediaToWall, wallToMedia, type ClockFragment } from "@/lib/media/playlist-clock";
 import type { PlaybackPhase } from "./store";
 
-export const halfWindow = 30 * 60_000;
+/** The API lists groups of pictures, and so seeks exactly, in windows of up to two hours. */
+export const windowMs = 2 * 60 * 60_000;
+/** Loaded before the wanted moment, for small steps back. */
+export const leadMs = 5 * 60_000;
 const day = 24 * 60 * 60_000;
 
 export type PlaybackEvents = {
@@ -66,7 +69,7 @@ export class PlaybackController {
       this.play();
     } else {
       this.ahead = null;
-      this.load(time, time - halfWindow, time + halfWindow);
+      this.load(time, time - leadMs, time - leadMs + windowMs);
     }
   }
 
@@ -175,7 +178,7 @@ export class PlaybackController {
     const last = this.fragments[this.fragments.length - 1];
     if (last?.programDateTime == null) return;
     const end = last.programDateTime + last.duration * 1000;
-    this.ahead = [2 * halfWindow, day];
+    this.ahead = [windowMs, day];
     this.loadAhead(end);
   }
 

@@ -10,7 +10,7 @@ import { formatBytes, formatCodec, formatDuration } from "@/lib/format";
 import { canPlayCodec } from "@/lib/media/mse";
 import { dayBounds, dayOf } from "@/lib/time";
 import { nextRecorded, recordedMs, toRanges, withRecording } from "@/lib/timeline/ranges";
-import { initialView, zoomAt, type View } from "@/lib/timeline/view";
+import { initialView, span, zoomAt, type View } from "@/lib/timeline/view";
 import { PlaybackControls } from "./playback-controls";
 import { PlaybackOverlay } from "./playback-overlay";
 import { useRecordings } from "./store";
@@ -27,14 +27,21 @@ type Props = {
 
 function ZoomButtons({ bounds, ranges }: { bounds: View; ranges: Range[] }) {
   const { view, playhead, set } = useRecordings();
+  const fitted = initialView(bounds, ranges);
+  const current = view ?? fitted;
+  const isWhole = span(current) === span(bounds);
   const zoom = (factor: number) => {
-    const current = view ?? initialView(bounds, ranges);
     const middle = (current.start + current.end) / 2;
     const inside = playhead !== null && playhead >= current.start && playhead <= current.end;
     set({ view: zoomAt(current, factor, inside ? playhead : middle, bounds) });
   };
   return (
     <div className="flex gap-1">
+      {span(fitted) < span(bounds) && (
+        <Button variant="ghost" size="sm" onClick={() => set({ view: isWhole ? null : bounds })}>
+          {isWhole ? "Fit" : "Day"}
+        </Button>
+      )}
       <Button variant="ghost" size="icon-sm" aria-label="Zoom out" onClick={() => zoom(2.5)}>
         <Minus aria-hidden />
       </Button>
@@ -121,7 +128,7 @@ export function RecordingsView({ camera, day, start, onPlayedDay }: Props) {
               ? `${formatDuration(recordedMs(ranges))} recorded, ${formatBytes(timeline.data.bytes)}`
               : "Loading…"}
           </span>
-          <ZoomButtons bounds={bounds} ranges={ranges} />
+          <ZoomButtons bounds={bounds} ranges={drawn} />
         </div>
       </div>
     </Card>

@@ -12,7 +12,7 @@ type RecordingsState = {
   muted: boolean;
   /** Wall clock of the picture on screen. */
   playhead: number | null;
-  /** null: the whole day. */
+  /** null: chosen by what was recorded, and growing with it. */
   view: View | null;
   set: (change: Partial<Omit<RecordingsState, "set" | "reset">>) => void;
   reset: () => void;

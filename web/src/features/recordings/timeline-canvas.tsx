@@ -69,6 +69,7 @@ export function TimelineCanvas({ bounds, ranges, onSeek }: Props) {
     bounds,
     onView: (next) => setState({ view: next }),
     onSeek,
+    onDouble: () => setState({ view: bounds }),
     onHover: (x) => {
       hover.current = x;
       draw();

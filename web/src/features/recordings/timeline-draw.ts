@@ -42,6 +42,8 @@ export function readPalette(element: Element): Palette {
 
 export const trackTop = 30;
 const trackBottom = 14;
+/** Pixels: what is recorded can be seen at any zoom. */
+const minRange = 2;
 
 type Painter = { c: CanvasRenderingContext2D; width: number; height: number; p: Palette; s: Scene };
 
@@ -81,7 +83,7 @@ function drawTrack({ c, width, height, p, s }: Painter): void {
     const left = toX(s.view, width, from);
     const right = toX(s.view, width, to);
     if (right < 0 || left > width) continue;
-    c.fillRect(left, trackTop, Math.max(1, right - left), trackHeight(height));
+    c.fillRect(left, trackTop, Math.max(minRange, right - left), trackHeight(height));
   }
   c.restore();
 }

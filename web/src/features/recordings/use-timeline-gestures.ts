@@ -6,6 +6,7 @@ type Gestures = {
   bounds: View;
   onView: (view: View) => void;
   onSeek: (time: number) => void;
+  onDouble: () => void;
   /** Where the pointer hovers, pixels from the left. */
   onHover: (x: number | null) => void;
 };
@@ -13,8 +14,9 @@ type Gestures = {
 type Pointer = { x: number; moved: boolean };
 
 const clickSlack = 4;
+const doubleMs = 350;
 
-/** Wheel and pinch zoom, drag pans, a click or tap seeks. */
+/** Wheel and pinch zoom, drag pans, a click or tap seeks, a second one at once is told apart. */
 export function useTimelineGestures(ref: RefObject<HTMLCanvasElement | null>, gestures: Gestures) {
   const latest = useRef(gestures);
   useEffect(() => {
@@ -30,6 +32,7 @@ function listen(canvas: HTMLCanvasElement, get: () => Gestures): () => void {
   const pointers = new Map<number, Pointer>();
   const abort = new AbortController();
   const options = { signal: abort.signal };
+  let last = { x: 0, at: -doubleMs };
   const localX = (event: MouseEvent) => event.clientX - canvas.getBoundingClientRect().left;
   const timeAt = (x: number) => toTime(get().view, canvas.clientWidth, x);
   const msPerPixel = () => (get().view.end - get().view.start) / Math.max(1, canvas.clientWidth);
@@ -81,8 +84,14 @@ function listen(canvas: HTMLCanvasElement, get: () => Gestures): () => void {
   function onUp(event: PointerEvent) {
     const pointer = pointers.get(event.pointerId);
     pointers.delete(event.pointerId);
-    if (pointer && !pointer.moved && event.type === "pointerup")
-      get().onSeek(timeAt(localX(event)));
+    if (pointer && !pointer.moved && event.type === "pointerup") onClick(localX(event), event);
+  }
+
+  function onClick(x: number, event: PointerEvent) {
+    const again = event.timeStamp - last.at < doubleMs && Math.abs(x - last.x) <= 2 * clickSlack;
+    last = { x, at: again ? -doubleMs : event.timeStamp };
+    if (again) get().onDouble();
+    else get().onSeek(timeAt(x));
   }
 
   canvas.addEventListener("wheel", onWheel, { ...options, passive: false });

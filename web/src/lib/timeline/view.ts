@@ -36,6 +36,7 @@ export function panBy(view: View, ms: number, bounds: View): View {
 }
 
 const fitStep = 5 * 60_000;
+const fitLimit = 8 * 60 * 60_000;
 
 /**
  * What a day shows at first: all of it, or, when only a small part was recorded, that part. The
@@ -44,7 +45,7 @@ const fitStep = 5 * 60_000;
 export function initialView(bounds: View, ranges: [number, number][]): View {
   const first = ranges[0];
   const last = ranges[ranges.length - 1];
-  if (!first || !last || last[1] - first[0] > span(bounds) / 12) return bounds;
+  if (!first || !last || last[1] - first[0] > fitLimit) return bounds;
   const start = Math.floor((first[0] - fitStep) / fitStep) * fitStep;
   const end = Math.ceil((last[1] + fitStep) / fitStep) * fitStep;
   return clampView({ start, end }, bounds);
