@@ -393,6 +393,57 @@ static void test_plans(void **state)
     nvr_store_read_end(f->store, db);
 }
 
+/* What a caller can act on keeps its meaning, extended codes too. */
+static void test_errors_of_sqlite(void **state)
+{
+    static const struct {
+        int rc, error;
+    } table[] = {
+        {SQLITE_OK, 0},
+        {SQLITE_ROW, 0},
+        {SQLITE_DONE, 0},
+        {SQLITE_FULL, -ENOSPC},
+        {SQLITE_IOERR, -EIO},
+        {SQLITE_IOERR_READ, -EIO},
+        {SQLITE_IOERR_NOMEM, -ENOMEM},
+        {SQLITE_CORRUPT, -EUCLEAN},
+        {SQLITE_CORRUPT_INDEX, -EUCLEAN},
+        {SQLITE_NOTADB, -EUCLEAN},
+        {SQLITE_BUSY, -EBUSY},
+        {SQLITE_BUSY_SNAPSHOT, -EBUSY},
+        {SQLITE_LOCKED, -EBUSY},
+        {SQLITE_CONSTRAINT_UNIQUE, -EINVAL},
+        {SQLITE_READONLY_DBMOVED, -EROFS},
+        {SQLITE_NOMEM, -ENOMEM},
+        {SQLITE_INTERRUPT, -ECANCELED},
+        {SQLITE_TOOBIG, -EMSGSIZE},
+        {SQLITE_PERM, -EACCES},
+        {SQLITE_CANTOPEN, -EACCES},
+        {SQLITE_MISUSE, -EIO},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(table); i++)
+        assert_int_equal(nvr_db_error(NULL, table[i].rc), table[i].error);
+}
+
+static void test_open_tells_why_not(void **state)
+{
+    struct nvr_db *db = NULL;
+    int64_t value = 0;
+
+    (void)state;
+    assert_int_equal(nvr_db_open("/nowhere/at/all.db", NVR_DB_WRITER, &db), -ENOENT);
+    assert_int_equal(nvr_db_open(":memory:", NVR_DB_WRITER, &db), 0);
+    assert_int_equal(nvr_db_query_int(db, "SELECT 7", &value), 0);
+    assert_int_equal(value, 7);
+    assert_int_equal(nvr_db_query_int(db, "SELECT 7 WHERE 0", &value), -ENOENT);
+    assert_int_equal(nvr_db_query_int(db, "SELEKT", &value), -EIO);
+    assert_int_equal(nvr_db_exec(db, "CREATE TABLE t (a UNIQUE); INSERT INTO t VALUES (1),(1)"),
+                     -EINVAL);
+    nvr_db_close(db);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -407,6 +458,8 @@ int main(void)
         CASE(test_pack),
         CASE(test_cameras),
         CASE(test_plans),
+        cmocka_unit_test(test_errors_of_sqlite),
+        cmocka_unit_test(test_open_tells_why_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
