@@ -24,7 +24,7 @@ export function DayPicker({ camera, day, onChange }: Props) {
       </Button>
       <Popover.Root open={open} onOpenChange={setOpen}>
         <Popover.Trigger asChild>
-          <Button className="min-w-30 max-sm:px-3">
+          <Button className="min-w-26 max-sm:px-3 sm:min-w-30">
             <CalendarDays aria-hidden />
             {day === today ? "Today" : formatDay(dayBounds(day).start)}
           </Button>

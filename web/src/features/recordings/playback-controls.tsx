@@ -29,7 +29,7 @@ export function PlaybackControls({ camera, fps, controller, onPlay }: Props) {
   const download = useDownload(camera);
   const ready = phase === "ready";
   return (
-    <div className="flex flex-wrap items-center gap-1.5">
+    <div className="flex flex-wrap items-center gap-1 sm:gap-1.5">
       <Button
         variant="primary"
         size="icon"
@@ -62,7 +62,7 @@ export function PlaybackControls({ camera, fps, controller, onPlay }: Props) {
       </Tooltip>
       <NativeSelect
         aria-label="Speed"
-        className="h-9 w-20 text-sm"
+        className="h-9 w-18 text-sm sm:w-20"
         value={speed}
         onChange={(event) => set({ speed: Number(event.target.value) })}
       >

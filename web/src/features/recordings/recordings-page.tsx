@@ -74,7 +74,7 @@ export function RecordingsPage() {
           <>
             <NativeSelect
               aria-label="Camera"
-              className="h-9 w-32 sm:w-auto sm:max-w-52"
+              className="h-9 w-38 text-sm sm:w-auto sm:max-w-52"
               value={camera.id}
               onChange={(event) =>
                 navigate(`${path(event.target.value)}?day=${encodeURIComponent(day)}`)
