@@ -176,7 +176,7 @@ static void check_port(struct doctor *doctor, const char *host, int port, bool r
 
 int cmd_doctor(const struct cli_options *options)
 {
-    struct doctor doctor = {.json = options->json, .items = json_array()};
+    struct doctor doctor = {.json = options->json};
     struct cli_paths paths;
     char host[64] = CLI_HOST_DEFAULT;
     int port = CLI_PORT_DEFAULT;
@@ -185,7 +185,10 @@ int cmd_doctor(const struct cli_options *options)
         return cli_usage_error("unknown word '%s'", options->args[0]);
     if (options->listen && cli_parse_listen(options->listen, host, sizeof(host), &port) < 0)
         return cli_usage_error("--listen wants ADDR:PORT");
-    if (!doctor.items || cli_find_paths(options, &paths) < 0)
+    if (cli_find_paths(options, &paths) < 0)
+        return CLI_FAILED;
+    doctor.items = json_array();
+    if (!doctor.items)
         return CLI_FAILED;
     check_programs(&doctor, &paths);
     const bool there = check_storage(&doctor, &paths);
