@@ -123,6 +123,26 @@ describe("logs page", () => {
     expect(screen.getByRole("button", { name: "Follow" })).toHaveAttribute("aria-pressed", "false");
   });
 
+  it("follows one request through the processes", async () => {
+    const records = [
+      line(1),
+      line(2, { request_id: "request-of-somebody" }),
+      line(3, { request_id: "request-of-somebody" }),
+    ];
+    server.use(
+      http.get("*/api/v1/system/logs", ({ request }) =>
+        HttpResponse.json({ items: new URL(request.url).searchParams.get("after") ? [] : records }),
+      ),
+    );
+    const { user } = renderAt("/logs");
+    const [first] = await screen.findAllByRole("button", { name: "somebody" });
+    if (first) await user.click(first);
+    expect(screen.queryByText("line 1")).toBeNull();
+    expect(screen.getByText("line 3")).toBeVisible();
+    await user.click(screen.getByRole("button", { name: "Request somebody" }));
+    expect(screen.getByText("line 1")).toBeVisible();
+  });
+
   it("says when nothing matches", async () => {
     renderAt("/logs");
     expect(await screen.findByText("Nothing to report")).toBeVisible();

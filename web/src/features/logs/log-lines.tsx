@@ -11,7 +11,10 @@ const colours: Record<Level, string> = {
   error: "text-bad-ink",
 };
 
-function Line({ line }: { line: LogRecord }) {
+type LineProps = { line: LogRecord; onRequest: (id: string) => void };
+
+function Line({ line, onRequest }: LineProps) {
+  const request = line.request_id;
   return (
     <li
       className={cn(
@@ -28,15 +31,32 @@ function Line({ line }: { line: LogRecord }) {
           {line.camera ?? line.topic}
         </span>
       </span>
-      <span className="min-w-0 break-words">{line.message}</span>
+      <span className="min-w-0 break-words">
+        {line.message}
+        {request && (
+          <button
+            type="button"
+            title={`Show only what belongs to request ${request}`}
+            className="text-faint hover:text-brand-ink ml-2 underline decoration-dotted"
+            onClick={() => onRequest(request)}
+          >
+            {request.slice(-8)}
+          </button>
+        )}
+      </span>
     </li>
   );
 }
 
-type Props = { lines: LogRecord[]; follow: boolean; onLeave: () => void };
+type Props = {
+  lines: LogRecord[];
+  follow: boolean;
+  onLeave: () => void;
+  onRequest: (id: string) => void;
+};
 
 /** Keeps to the newest line while following; scrolling up lets go. */
-export function LogLines({ lines, follow, onLeave }: Props) {
+export function LogLines({ lines, follow, onLeave, onRequest }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const newest = lines[lines.length - 1]?.seq;
   useEffect(() => {
@@ -57,7 +77,7 @@ export function LogLines({ lines, follow, onLeave }: Props) {
     >
       <ol>
         {lines.map((line) => (
-          <Line key={line.seq} line={line} />
+          <Line key={line.seq} line={line} onRequest={onRequest} />
         ))}
       </ol>
     </div>

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { ArrowDownToLine, ScrollText } from "lucide-react";
+import { ArrowDownToLine, ScrollText, X } from "lucide-react";
 import { useState } from "react";
 import { Page } from "@/components/page";
 import { EmptyState, ErrorState } from "@/components/states";
@@ -21,8 +21,10 @@ const levels: { value: Level; label: string }[] = [
 export function LogsPage() {
   const [filter, setFilter] = useState<LogFilter>({ level: "info", camera: "" });
   const [follow, setFollow] = useState(true);
+  const [request, setRequest] = useState("");
   const cameras = useQuery(camerasQuery);
-  const { data, error, refetch } = useLogs(filter, follow);
+  const { data: all, error, refetch } = useLogs(filter, follow);
+  const data = request ? all?.filter((line) => line.request_id === request) : all;
   return (
     <Page
       wide
@@ -54,6 +56,11 @@ export function LogsPage() {
               </option>
             ))}
           </NativeSelect>
+          {request && (
+            <Button variant="secondary" onClick={() => setRequest("")} title={request}>
+              <X aria-hidden /> Request {request.slice(-8)}
+            </Button>
+          )}
           <Button
             variant={follow ? "primary" : "secondary"}
             aria-pressed={follow}
@@ -75,7 +82,12 @@ export function LogsPage() {
           />
         )}
         {data && data.length > 0 && (
-          <LogLines lines={data} follow={follow} onLeave={() => setFollow(false)} />
+          <LogLines
+            lines={data}
+            follow={follow}
+            onLeave={() => setFollow(false)}
+            onRequest={setRequest}
+          />
         )}
       </Card>
     </Page>
