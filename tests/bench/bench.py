@@ -6,7 +6,7 @@
 Every number of cameras is one run: simcam plays the same streams for (a) Heron, main streams
 recorded, (b) Heron with the sub streams read too, (c) one `ffmpeg -c copy -f segment` per camera,
 (d) the floor: one thread that receives and writes. CPU is user+system of all processes of a side,
-from /proc/PID/stat, in seconds per camera and minute; memory is PSS of all of them. Frames carry
+from the scheduler's books, in seconds per camera and minute; memory is PSS of all of them. Frames carry
 numbers (SEI), so that a lost one shows in the files. --write puts the table into docs/BENCHMARKS.md.
 """
 import argparse
@@ -32,7 +32,7 @@ MEDIA = os.path.join(harness.BUILD, "benchmedia")
 WORK = os.path.join(harness.BUILD, "bench-work")
 FLOOR = os.path.join(harness.BUILD, "tests", "bench", "floor")
 TICK = os.sysconf("SC_CLK_TCK")
-SETTLE_S = 6
+SETTLE_S = 22  # the reader knows its camera by then: how long it may sleep, how large the ring must be
 
 
 def pss_kb(pid):
@@ -46,25 +46,31 @@ def pss_kb(pid):
     return 0
 
 
-def cpu_ticks(pid):
-    """User+system of a process and of the children it has waited for."""
+def cpu_seconds(pid):
+    """User+system of a process: exact, from the scheduler, else in ticks of 10 ms."""
+    total = 0
     try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                total += int(file.read().split()[0])
+        if total:
+            return total / 1e9
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rsplit(b")", 1)[1].split()
-        return sum(int(fields[i]) for i in (11, 12, 13, 14))
+        return (int(fields[11]) + int(fields[12])) / TICK
     except OSError:
-        return 0
+        return total / 1e9
 
 
 class Sample:
     """What a set of processes used in a stretch of time."""
 
     def __init__(self, pids, seconds, core=None):
-        before = {pid: cpu_ticks(pid) for pid in pids}
+        before = {pid: cpu_seconds(pid) for pid in pids}
         started = time.monotonic()
         time.sleep(seconds)  # the stretch itself
         self.seconds = time.monotonic() - started
-        spent = {pid: max(0, cpu_ticks(pid) - before[pid]) / TICK for pid in pids}
+        spent = {pid: max(0, cpu_seconds(pid) - before[pid]) for pid in pids}
         self.cpu_s = sum(spent.values())
         self.core_percent = 100 * spent.get(core, 0) / self.seconds if core else None
         self.pss_mb = sum(pss_kb(pid) for pid in pids) / 1024
@@ -330,7 +336,7 @@ def head(report, arguments):
                "1080p15, 2 Mbit/s H.264 with AAC over TCP; sub streams 360p10, 300 kbit/s.")
     report.add()
     report.add(f"{datetime.date.today().isoformat()}, {processor()}, {os.cpu_count()} cores, Linux "
-               f"{platform.release()}, {arguments.seconds} s per stretch.")
+               f"{platform.release()}; {arguments.seconds} s per stretch, after {SETTLE_S} s of running.")
     report.add()
     report.add("## Recording")
     report.add()
