@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,6 +18,7 @@
 
 #include "lib/base/json.h"
 #include "lib/base/log.h"
+#include "lib/ipc/packet.h"
 
 NVR_LOG_TOPIC("zygote");
 
@@ -50,27 +50,8 @@ static int send_packet(struct server *server, json_t *message, int fd)
 {
     NVR_AUTO_JSON owned = message;
     NVR_AUTO_FREE char *text = owned ? nvr_json_dump(owned) : NULL;
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec iov = {.iov_base = text, .iov_len = text ? strlen(text) : 0};
-    struct msghdr packet = {.msg_iov = &iov, .msg_iovlen = 1};
 
-    if (!text)
-        return -ENOMEM;
-    if (fd >= 0) {
-        packet.msg_control = control.bytes;
-        packet.msg_controllen = sizeof(control.bytes);
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-    }
-    while (sendmsg(server->control, &packet, MSG_NOSIGNAL) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return 0;
+    return text ? nvr_packet_send(server->control, text, strlen(text), fd, 0) : -ENOMEM;
 }
 
 /* Never returns. What the zygote had is closed; signals are as in a fresh program. */
@@ -151,30 +132,12 @@ static int handle_packet(struct server *server, const char *text, size_t len, in
 /* 1: go on, 0: the core is gone, -errno. */
 static int receive(struct server *server)
 {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
     char text[NVR_ZYGOTE_PACKET_MAX];
-    struct iovec iov = {.iov_base = text, .iov_len = sizeof(text)};
-    struct msghdr packet = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
-    };
     NVR_AUTO_FD int fd = -1;
-    const ssize_t n = recvmsg(server->control, &packet, MSG_CMSG_CLOEXEC);
+    const ssize_t n = nvr_packet_receive(server->control, text, sizeof(text), &fd, 0);
 
-    if (n < 0)
-        return errno == EINTR ? 1 : errno == ECONNRESET ? 0 : -errno;
-    if (n == 0)
-        return 0;
-    if (packet.msg_controllen >= CMSG_LEN(sizeof(int)) && control.header.cmsg_type == SCM_RIGHTS &&
-        control.header.cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-    if (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-        return 1;
+    if (n <= 0)
+        return n == -EMSGSIZE ? 1 : (int)n;
     const int r = handle_packet(server, text, (size_t)n, fd);
 
     return r == -EPIPE || r == -ECONNRESET ? 0 : 1;

@@ -15,6 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"
+#include "lib/ipc/packet.h"
 
 NVR_LOG_TOPIC("zygote");
 
@@ -263,29 +264,17 @@ static void handle_packet(struct nvr_zygote *zygote, const char *text, size_t le
 /* 1: a packet was handled, 0: none now, -ENODATA: the zygote is gone, -errno. */
 static int receive(struct nvr_zygote *zygote)
 {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
     char text[NVR_ZYGOTE_PACKET_MAX];
-    struct iovec iov = {.iov_base = text, .iov_len = sizeof(text)};
-    struct msghdr packet = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
-    };
     NVR_AUTO_FD int fd = -1;
-    const ssize_t n = recvmsg(zygote->control_fd, &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    const ssize_t n = nvr_packet_receive(zygote->control_fd, text, sizeof(text), &fd, MSG_DONTWAIT);
 
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : errno == ECONNRESET ? -ENODATA : -errno;
+    if (n == -EAGAIN)
+        return 0;
     if (n == 0)
         return -ENODATA;
-    if (packet.msg_controllen >= CMSG_LEN(sizeof(int)) && control.header.cmsg_type == SCM_RIGHTS &&
-        control.header.cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-    if (!(packet.msg_flags & MSG_TRUNC))
+    if (n < 0 && n != -EMSGSIZE)
+        return (int)n;
+    if (n > 0)
         handle_packet(zygote, text, (size_t)n, &fd);
     return 1;
 }
@@ -311,34 +300,21 @@ int nvr_zygote_fork_take(struct nvr_zygote *zygote, const char *role, const char
     NVR_AUTO_JSON message =
         json_pack("{s:I, s:s, s:s}", "id", (json_int_t)zygote->next_id, "role", role, "name", name);
     NVR_AUTO_FREE char *text = message ? nvr_json_dump(message) : NULL;
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {.header = {.cmsg_level = SOL_SOCKET,
-                            .cmsg_type = SCM_RIGHTS,
-                            .cmsg_len = CMSG_LEN(sizeof(int))}};
-    struct iovec iov = {.iov_base = text, .iov_len = text ? strlen(text) : 0};
-    const struct msghdr packet = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
-    };
+    const size_t len = text ? strlen(text) : 0;
     struct fork_call *call;
+    int r;
 
     if (!text)
         return -ENOMEM;
     if (zygote->closed || zygote->freed)
         return -ECONNRESET;
-    if (iov.iov_len > NVR_ZYGOTE_PACKET_MAX)
+    if (len > NVR_ZYGOTE_PACKET_MAX)
         return -EMSGSIZE;
     call = malloc(sizeof(*call));
     if (!call)
         return -ENOMEM;
-    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-    if (sendmsg(zygote->control_fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-        const int r = -errno;
-
+    r = nvr_packet_send(zygote->control_fd, text, len, fd, MSG_DONTWAIT);
+    if (r < 0) {
         free(call);
         return r;
     }
