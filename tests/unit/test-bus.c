@@ -40,7 +40,8 @@ static void hear_once(const struct nvr_bus_message *message, void *arg)
 
 static void test_patterns(void **state)
 {
-    static const char *const bad[] = {"", ".", "a.", ".a", "A", "a b", "a*", "*a", "a.*.b", ".*", "**"};
+    static const char *const bad[] = {"",   ".",  "a.",    ".a", "A", "a b",
+                                      "a*", "*a", "a.*.b", ".*", "**"};
     static const char *const good[] = {"*", "a", "a.b", "a.*", "a.b.*", "a_b-1.c"};
 
     (void)state;
