@@ -5,5 +5,6 @@
 /* Each list ends with NULL. */
 extern const char *const nvr_recordings_queries[];
 extern const char *const nvr_cameras_queries[];
+extern const char *const nvr_retention_queries[];
 
 #endif
