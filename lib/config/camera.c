@@ -124,10 +124,60 @@ static void read_stream(const json_t *stream, struct nvr_camera_config *camera)
     }
 }
 
+/* "08:30", checked by the schema. */
+static uint16_t minutes_of(const json_t *entry, const char *key)
+{
+    const char *text = nvr_config_text(entry, key);
+    const struct nvr_str hours = {text, 2}, minutes = {text + 3, 2};
+    uint64_t h = 0, m = 0;
+
+    if (strlen(text) != 5 || nvr_str_to_u64(hours, 24, &h) < 0 ||
+        nvr_str_to_u64(minutes, 59, &m) < 0)
+        return 0;
+    return (uint16_t)(h * 60 + m);
+}
+
+/* Index of the member's text among names; 0 when it is none of them: checked by the schema. */
+static size_t choice_of(const json_t *value, const char *const *names, size_t count)
+{
+    const char *text = json_string_value(value);
+
+    for (size_t i = 0; text && i < count; i++)
+        if (strcmp(names[i], text) == 0)
+            return i;
+    return 0;
+}
+
+static void read_schedule(const json_t *list, struct nvr_schedule *schedule)
+{
+    static const char *const days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    static const char *const modes[] = {"off", "continuous", "motion", "events"};
+
+    schedule->count = NVR_MIN(json_array_size(list), NVR_SCHEDULE_MAX);
+    for (size_t i = 0; i < schedule->count; i++) {
+        const json_t *item = json_array_get(list, i);
+        const json_t *on = json_object_get(item, "days");
+        struct nvr_schedule_entry *entry = &schedule->entries[i];
+
+        for (size_t d = 0; d < json_array_size(on); d++)
+            entry->days |=
+                (uint8_t)(1u << choice_of(json_array_get(on, d), days, NVR_ARRAY_SIZE(days)));
+        entry->from = minutes_of(item, "from");
+        entry->to = minutes_of(item, "to");
+        entry->mode =
+            (uint8_t)choice_of(json_object_get(item, "mode"), modes, NVR_ARRAY_SIZE(modes));
+    }
+}
+
 static void read_recording(const json_t *recording, struct nvr_camera_config *camera)
 {
+    static const char *const modes[] = {"continuous", "motion", "events", "scheduled"};
     const json_t *retention = json_object_get(recording, "retention");
 
+    camera->recording.mode = (enum nvr_recording_mode)choice_of(json_object_get(recording, "mode"),
+                                                                modes, NVR_ARRAY_SIZE(modes));
+    read_schedule(json_object_get(recording, "schedule"), &camera->recording.schedule);
+    camera->recording.flush_seconds = number_of(recording, "flush_seconds");
     camera->recording.enabled = json_is_true(json_object_get(recording, "enabled"));
     camera->recording.audio = json_is_true(json_object_get(recording, "audio"));
     camera->recording.segment_seconds = number_of(recording, "segment_seconds");
@@ -211,6 +261,6 @@ bool nvr_camera_config_needs_restart(const struct nvr_camera_config *a,
            a->recording.audio != b->recording.audio ||
            a->recording.segment_seconds != b->recording.segment_seconds ||
            a->recording.pre_buffer_seconds != b->recording.pre_buffer_seconds ||
-           a->recording.post_buffer_seconds != b->recording.post_buffer_seconds ||
+           a->recording.flush_seconds != b->recording.flush_seconds ||
            a->timeout_seconds != b->timeout_seconds;
 }

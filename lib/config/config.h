@@ -15,6 +15,7 @@
 #include "lib/base/json.h"
 #include "lib/base/macros.h"
 #include "lib/base/url.h"
+#include "lib/config/schedule.h"
 
 #define NVR_CONFIG_SIZE_MAX 4194304
 #define NVR_CONFIG_CAMERAS_MAX 512
@@ -24,6 +25,13 @@
 #define NVR_CONFIG_VERSIONS_KEPT 20
 
 enum nvr_transport { NVR_TRANSPORT_TCP, NVR_TRANSPORT_UDP, NVR_TRANSPORT_HTTP };
+/* What mode says; with NVR_RECORDING_SCHEDULED the schedule tells what holds when. */
+enum nvr_recording_mode {
+    NVR_RECORDING_CONTINUOUS,
+    NVR_RECORDING_MOTION,
+    NVR_RECORDING_EVENTS,
+    NVR_RECORDING_SCHEDULED,
+};
 enum nvr_auth_type { NVR_AUTH_AUTO, NVR_AUTH_BASIC, NVR_AUTH_DIGEST, NVR_AUTH_NONE };
 
 /* One camera, defaults filled in; secrets decrypted. Plain data. */
@@ -45,7 +53,10 @@ struct nvr_camera_config {
         bool enabled;
         bool audio;
         unsigned segment_seconds;
+        enum nvr_recording_mode mode;
+        struct nvr_schedule schedule;
         unsigned pre_buffer_seconds, post_buffer_seconds;
+        unsigned flush_seconds; /* 0: files are made durable only when they are closed */
         unsigned default_days, events_days;
     } recording;
     unsigned timeout_seconds;
@@ -125,7 +136,8 @@ NVR_CHECK int nvr_config_camera_patch(const struct nvr_config *config,
 NVR_CHECK int nvr_config_camera_remove(const struct nvr_config *config,
                                        const struct nvr_config_key *key, const char *id,
                                        struct nvr_config **ret_config);
-/* True when the worker of this camera must be told (anything but name, group, tags, location …). */
+/* True when the worker of this camera must begin anew. When to record, for how long after and how
+ * long it is kept is the core's business alone; name, group, tags are nobody's. */
 bool nvr_camera_config_needs_restart(const struct nvr_camera_config *a,
                                      const struct nvr_camera_config *b);
 

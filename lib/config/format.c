@@ -1,12 +1,13 @@
 #include "lib/config/format.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/base/buf.h"
-#include "lib/base/file.h"
 #include "lib/base/id.h"
 #include "lib/base/url.h"
+#include "lib/base/zone.h"
 
 #define SCHEMES "rtsp, rtsps, rtmp, rtmps, http, https, file"
 #define FILE_URL "an absolute path: file:///path/to/file"
@@ -42,16 +43,16 @@ static const char *check_url(const char *text, char *room, size_t room_size)
 
 static const char *check_zone(const char *text)
 {
-    char path[128];
+    NVR_AUTO(nvr_zone) zone = NULL;
+    const int r = nvr_zone_open(text, &zone);
 
-    if (strcmp(text, "UTC") == 0 || strcmp(text, "local") == 0)
+    if (r == 0)
         return NULL;
-    if (!nvr_path_is_safe(text) || nvr_path_join(path, sizeof(path), ZONES, text) < 0)
+    if (r == -EINVAL)
         return "a time zone like Europe/Zurich";
-    /* Without the system's list every name of the right shape is taken. */
-    if (access(ZONES, R_OK) == 0 && access(path, R_OK) < 0)
-        return "a time zone that this system knows, like Europe/Zurich";
-    return NULL;
+    if (access(ZONES, R_OK) < 0)
+        return "UTC: this system has no time zones (package tzdata)";
+    return "a time zone that this system knows, like Europe/Zurich";
 }
 
 static const char *check_host(const char *text)

@@ -119,6 +119,55 @@ static void test_full(void **state)
 
 #define CAMERA "cameras:\n  - id: a\n    stream: {url: rtsp://h/1}\n"
 
+/* Quotes are not needed: the schema wants text. */
+static void schedules_are_read(void **state)
+{
+    NVR_AUTO(nvr_config)
+    config = parse(CAMERA "    recording:\n"
+                          "      mode: scheduled\n"
+                          "      flush_seconds: 0\n"
+                          "      schedule:\n"
+                          "        - {days: [mon, sun], from: 08:05, to: 24:00, mode: continuous}\n"
+                          "        - {days: [tue], from: 22:00, to: 06:00, mode: off}\n");
+    const struct nvr_camera_config *camera;
+    const struct nvr_schedule_entry *entry;
+
+    (void)state;
+    assert_non_null(config);
+    camera = nvr_config_get_camera(config, 0);
+    assert_int_equal(camera->recording.mode, NVR_RECORDING_SCHEDULED);
+    assert_int_equal(camera->recording.flush_seconds, 0);
+    assert_int_equal(camera->recording.schedule.count, 2);
+    entry = camera->recording.schedule.entries;
+    assert_int_equal(entry[0].days, 1 | 64);
+    assert_int_equal(entry[0].from, 485);
+    assert_int_equal(entry[0].to, 1440);
+    assert_int_equal(entry[0].mode, NVR_RECORD_CONTINUOUS);
+    assert_int_equal(entry[1].days, 2);
+    assert_int_equal(entry[1].from, 1320);
+    assert_int_equal(entry[1].to, 360);
+    assert_int_equal(entry[1].mode, NVR_RECORD_OFF);
+}
+
+/* Changing when something is recorded never stops the process that records it. */
+static void modes_need_no_restart(void **state)
+{
+    NVR_AUTO(nvr_config) before = parse(CAMERA);
+    NVR_AUTO(nvr_config)
+    mode = parse(CAMERA "    recording: {mode: scheduled, post_buffer_seconds: 9, schedule: "
+                        "[{days: [mon], from: '08:00', to: '09:00', mode: motion}], "
+                        "retention: {default_days: 3, events_days: 4}}\n");
+    NVR_AUTO(nvr_config) pre = parse(CAMERA "    recording: {pre_buffer_seconds: 9}\n");
+    const struct nvr_camera_config *camera;
+
+    (void)state;
+    assert_true(before && mode && pre);
+    camera = nvr_config_get_camera(before, 0);
+    assert_int_equal(camera->recording.flush_seconds, 2);
+    assert_false(nvr_camera_config_needs_restart(camera, nvr_config_get_camera(mode, 0)));
+    assert_true(nvr_camera_config_needs_restart(camera, nvr_config_get_camera(pre, 0)));
+}
+
 static void test_findings(void **state)
 {
     (void)state;
@@ -131,6 +180,24 @@ static void test_findings(void **state)
             "expected an integer from 2 to 60, got 1");
     refused(CAMERA "    recording: {mode: sometimes}\n", "cameras[0].recording.mode", 4, 23,
             "expected one of continuous, motion, events, scheduled, got \"sometimes\"");
+    refused(CAMERA
+            "    recording: {schedule: [{days: [mon], from: '8:00', to: '09:00', mode: off}]}\n",
+            "cameras[0].recording.schedule[0].from", 4, 48,
+            "expected a time of day from 00:00 to 23:59, got \"8:00\"");
+    refused(CAMERA "    recording:\n      schedule:\n"
+                   "        - {days: [mon], from: '08:00', to: '09:00', mode: motion}\n"
+                   "        - {days: [sun, mo], from: '08:00', to: '24:00', mode: motion}\n",
+            "cameras[0].recording.schedule[1].days[1]", 7, 24, "expected one of mon, tue, wed");
+    refused(CAMERA
+            "    recording: {schedule: [{days: [mon], from: '24:00', to: '24:00', mode: off}]}\n",
+            "cameras[0].recording.schedule[0].from", 4, 48, "expected a time of day");
+    refused(CAMERA "    recording: {schedule: [{days: [mon], from: '08:00', mode: off}]}\n",
+            "cameras[0].recording.schedule[0].to", 4, 28, "is missing");
+    refused(CAMERA
+            "    recording: {schedule: [{days: [], from: '08:00', to: '09:00', mode: on}]}\n",
+            "cameras[0].recording.schedule[0].mode", 4, 73, "expected one of off, continuous");
+    refused(CAMERA "    recording: {flush_seconds: 61}\n", "cameras[0].recording.flush_seconds", 4,
+            32, "expected an integer from 0 to 60, got 61");
     refused("cameras:\n  - id: a\n", "cameras[0].stream", 2, 5, "is missing");
     refused("cameras:\n  - id: a\n    stream: {}\n", "cameras[0].stream.url", 3, 13, "is missing");
     refused("cameras:\n  - stream: {url: rtsp://h}\n", "cameras[0].id", 2, 5, "is missing");
@@ -197,9 +264,10 @@ static void test_byte_order_mark_and_crlf(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),    cmocka_unit_test(test_full),
-        cmocka_unit_test(test_findings), cmocka_unit_test(test_yaml_findings),
-        cmocka_unit_test(test_bounds),   cmocka_unit_test(test_byte_order_mark_and_crlf),
+        cmocka_unit_test(test_empty),         cmocka_unit_test(test_full),
+        cmocka_unit_test(schedules_are_read), cmocka_unit_test(modes_need_no_restart),
+        cmocka_unit_test(test_findings),      cmocka_unit_test(test_yaml_findings),
+        cmocka_unit_test(test_bounds),        cmocka_unit_test(test_byte_order_mark_and_crlf),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
