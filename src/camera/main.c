@@ -1,51 +1,15 @@
 /* nvr-camera — a zygote: links and relocates everything once, then forks a worker per camera and
- * per one-shot job. Started by the core with its control socket as descriptor 3. */
-#include <libavformat/avformat.h>
-#include <libavutil/log.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "lib/base/log.h"
-#include "lib/ipc/zygote.h"
+ * per look at an address. Started by the core with its control socket as descriptor 3. */
+#include "lib/base/macros.h"
 #include "src/camera/worker.h"
-
-NVR_LOG_TOPIC("zygote");
-
-#define CONTROL_FD 3
-
-/* libavformat's own words help to find out why a camera is odd; nobody else wants them. */
-static void av_line(void *context, int level, const char *format, va_list args)
-{
-    char line[512];
-    int prefix = 1;
-
-    if (level > AV_LOG_ERROR || nvr_log_get_level() > NVR_LOG_DEBUG)
-        return;
-    (void)av_log_format_line2(context, level, format, args, line, sizeof(line), &prefix);
-    nvr_log_redact(line);
-    log_debug("libav: %s", line);
-}
+#include "src/media/program.h"
 
 int main(void)
 {
     static const struct nvr_zygote_role roles[] = {
         {"camera", nvr_camera_run},
         {"probe", nvr_probe_run},
-        {"still", nvr_still_run},
-        {"index", nvr_index_run},
     };
-    int r;
 
-    nvr_log_set_format(NVR_LOG_JSON);
-    nvr_log_set_process("nvr-camera");
-    const char *text = getenv("NVR_LOG_LEVEL"); // NOLINT(concurrency-mt-unsafe): one thread yet
-    enum nvr_log_level level;
-
-    if (text && nvr_log_level_parse(text, &level) == 0)
-        nvr_log_set_level(level);
-    av_log_set_callback(av_line);
-    r = nvr_zygote_serve(CONTROL_FD, roles, NVR_ARRAY_SIZE(roles));
-    if (r < 0)
-        (void)log_err(r, "control socket");
-    return r < 0;
+    return nvr_program_run("nvr-camera", roles, NVR_ARRAY_SIZE(roles));
 }

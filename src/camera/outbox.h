@@ -7,7 +7,7 @@
 
 #include "lib/base/json.h"
 #include "lib/base/macros.h"
-#include "src/camera/child.h"
+#include "lib/ipc/child.h"
 
 #define NVR_OUTBOX_MAX 1000
 

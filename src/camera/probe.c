@@ -7,12 +7,12 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "src/camera/child.h"
+#include "lib/ipc/child.h"
 #include "src/camera/config.h"
 #include "src/camera/params.h"
-#include "src/camera/picture.h"
 #include "src/camera/source.h"
 #include "src/camera/worker.h"
+#include "src/media/picture.h"
 
 NVR_LOG_TOPIC("probe");
 

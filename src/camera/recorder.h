@@ -13,7 +13,7 @@
 #include <uv.h>
 
 #include "lib/base/macros.h"
-#include "src/camera/segment.h"
+#include "lib/media/segment.h"
 
 #define NVR_RECORDER_WAKE_MS 250
 #define NVR_RECORDER_RETRY_MS 3000

@@ -9,7 +9,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
-#include "src/camera/checksum.h"
+#include "lib/media/checksum.h"
 
 NVR_LOG_TOPIC("recorder");
 

@@ -8,8 +8,8 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/macros.h"
+#include "lib/media/segment.h"
 #include "lib/ring/ring.h"
-#include "src/camera/segment.h"
 
 struct nvr_segment_writer;
 

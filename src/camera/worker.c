@@ -8,7 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "src/camera/child.h"
+#include "lib/ipc/child.h"
 #include "src/camera/config.h"
 #include "src/camera/outbox.h"
 #include "src/camera/recorder.h"

@@ -4,7 +4,5 @@
 
 int nvr_camera_run(const char *name, int fd); /* keeps one camera connected and records it */
 int nvr_probe_run(const char *name, int fd);  /* looks at an address once */
-int nvr_still_run(const char *name, int fd);  /* one picture out of encoded video */
-int nvr_index_run(const char *name, int fd);  /* what a segment file holds; repairs cut tails */
 
 #endif

@@ -27,6 +27,7 @@ struct cli_paths {
     char config[PATH_MAX];
     char bin[PATH_MAX]; /* folder of this program */
     char camera_program[PATH_MAX];
+    char media_program[PATH_MAX];
     char web[PATH_MAX]; /* "" : none */
 };
 

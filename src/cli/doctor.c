@@ -51,10 +51,14 @@ static void say(struct doctor *doctor, enum verdict verdict, const char *name, c
 
 static void check_programs(struct doctor *doctor, const struct cli_paths *paths)
 {
-    if (access(paths->camera_program, X_OK) < 0)
-        say(doctor, BAD, "programs", "%s: %s", paths->camera_program, nvr_strerror(errno));
-    else
-        say(doctor, GOOD, "programs", "%s", paths->camera_program);
+    const char *const programs[] = {paths->camera_program, paths->media_program};
+
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(programs); i++) {
+        if (access(programs[i], X_OK) < 0)
+            say(doctor, BAD, "programs", "%s: %s", programs[i], nvr_strerror(errno));
+        else
+            say(doctor, GOOD, "programs", "%s", programs[i]);
+    }
     if (!paths->web[0])
         say(doctor, DOUBTFUL, "web", "no web interface beside %s", paths->bin);
 }

@@ -85,6 +85,8 @@ static int find_programs(struct cli_paths *paths)
 
     if (r == 0)
         r = nvr_path_join(paths->camera_program, PATH_MAX, paths->bin, "nvr-camera");
+    if (r == 0)
+        r = nvr_path_join(paths->media_program, PATH_MAX, paths->bin, "nvr-media");
     for (size_t i = 0; r == 0 && i < NVR_ARRAY_SIZE(web) && !paths->web[0]; i++) {
         r = nvr_fmt(paths->web, PATH_MAX, "%s/%s/index.html", paths->bin, web[i]) < 0
                 ? -ENAMETOOLONG

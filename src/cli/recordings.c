@@ -90,6 +90,7 @@ static int reindex(const struct cli_options *options)
         .config_path = paths.config,
         .data_dir = paths.data,
         .camera_program = paths.camera_program,
+        .media_program = paths.media_program,
         .maintenance = true,
     };
 

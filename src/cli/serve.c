@@ -11,6 +11,7 @@
 #include "src/cli/cli.h"
 #include "src/cli/demo.h"
 #include "src/gateway/gateway.h"
+#include "src/storage/storage.h"
 #include "src/supervisor/supervisor.h"
 
 NVR_LOG_TOPIC("nvr");
@@ -22,6 +23,7 @@ struct server {
     uv_signal_t signals[2];
     uv_timer_t deadline;
     struct nvr_supervisor *supervisor;
+    struct nvr_storage *storage;
     struct nvr_gateway *gateway;
     struct demo *demo;
     bool stopping;
@@ -42,11 +44,21 @@ static void on_supervisor_stopped(void *arg)
     close_handles(server);
 }
 
-static void on_gateway_stopped(void *arg)
+static void on_storage_stopped(void *arg)
 {
     struct server *server = arg;
 
     nvr_supervisor_stop(server->supervisor, on_supervisor_stopped, server);
+}
+
+static void on_gateway_stopped(void *arg)
+{
+    struct server *server = arg;
+
+    if (server->storage)
+        nvr_storage_stop(server->storage, on_storage_stopped, server);
+    else
+        on_storage_stopped(server);
 }
 
 /* Workers see the end of their sockets and close their files by themselves. */
@@ -115,6 +127,7 @@ static int start_gateway(struct server *server, const struct cli_options *option
     const struct nvr_gateway_options gateway = {
         .loop = &server->loop,
         .supervisor = server->supervisor,
+        .storage = server->storage,
         .listen_host = host,
         .port = port,
         .web_dir = paths->web[0] ? paths->web : NULL,
@@ -156,12 +169,15 @@ static int start(struct server *server, const struct cli_options *options,
         .config_path = paths->config,
         .data_dir = paths->data,
         .camera_program = paths->camera_program,
+        .media_program = paths->media_program,
     };
     int r = nvr_supervisor_start(&supervisor, &server->supervisor);
 
     if (r < 0)
         return r;
-    r = start_gateway(server, options, paths);
+    r = nvr_storage_start(server->supervisor, &server->storage);
+    if (r == 0)
+        r = start_gateway(server, options, paths);
     if (r == 0)
         start_demo(server, paths, demo);
     return r;
@@ -200,6 +216,7 @@ int cmd_serve(const struct cli_options *options)
     }
     (void)uv_run(&server.loop, UV_RUN_DEFAULT);
     nvr_gateway_free(server.gateway);
+    nvr_storage_free(server.storage);
     nvr_supervisor_free(server.supervisor);
     if (uv_loop_close(&server.loop) < 0)
         log_debug("handles are left");

@@ -49,6 +49,7 @@ int nvr_gateway_start(const struct nvr_gateway_options *options, struct nvr_gate
         return -ENOMEM;
     gateway->web_fd = -1;
     gateway->supervisor = options->supervisor;
+    gateway->storage = options->storage;
     http.tables = nvr_gateway_get_tables(gateway, &http.tables_count);
     r = open_web_dir(gateway, options->web_dir);
     if (r == 0)

@@ -1,7 +1,7 @@
 /* gateway.h — the HTTP door of Heron: REST API, live view, playback, web UI. No decoder, no libav.
  *
  * Threads:   everything on the loop's thread; SQL and blocking file work in libuv's pool.
- * Ownership: options are copied; loop and supervisor are borrowed and must live until
+ * Ownership: options are copied; loop, supervisor and storage are borrowed and must live until
  *            nvr_gateway_free() returned.
  * Limits:    src/gateway/gateway_limits.h. */
 #ifndef NVR_GATEWAY_GATEWAY_H
@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "lib/base/macros.h"
+#include "src/storage/storage.h"
 #include "src/supervisor/supervisor.h"
 
 struct nvr_gateway;
@@ -17,6 +18,7 @@ struct nvr_gateway;
 struct nvr_gateway_options {
     uv_loop_t *loop;
     struct nvr_supervisor *supervisor;
+    struct nvr_storage *storage;
     const char *listen_host; /* numeric address; NULL: "127.0.0.1"; "0.0.0.0"/"::": all */
     int port;                /* 0: any free one, see nvr_gateway_get_port() */
     const char *web_dir;     /* built UI (index.html, docs/); NULL or missing: API only */

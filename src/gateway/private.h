@@ -10,6 +10,7 @@ struct nvr_live;
 
 struct nvr_gateway {
     struct nvr_supervisor *supervisor;
+    struct nvr_storage *storage;
     struct nvr_http_server *http;
     char *web_dir; /* NULL: none */
     int web_fd;    /* O_PATH, or -1 */

@@ -189,8 +189,7 @@ static void handle_heartbeat(struct camera *camera, const json_t *params)
     const json_t *streams = json_object_get(params, "streams");
     const json_t *recording = json_object_get(params, "recording");
 
-    worker_alive(&camera->worker);
-    (void)nvr_json_get_int(params, "cpu_ms", 0, INT64_MAX, &camera->worker.cpu_ms);
+    worker_take_heartbeat(&camera->worker, params);
     for (int i = 0; i < STREAMS; i++)
         take_stats(camera, i, json_object_get(streams, stream_name(i)));
     camera->reconnects = sum_stats(camera, "reconnects");

@@ -34,7 +34,7 @@ static struct nvr_zygote *get_zygote(void *arg)
 {
     const struct camera *camera = arg;
 
-    return camera->supervisor->zygote;
+    return zygotes_get(camera->supervisor, "camera");
 }
 
 static void on_started(struct worker *worker, void *arg)

@@ -33,10 +33,10 @@ static void report_errors(struct nvr_supervisor *sv, const struct nvr_config_err
     if (errors->count) {
         const struct nvr_config_error *first = &errors->items[0];
 
-        warning_set(sv, "config",
-                    "The configuration file is not used: line %u, column %u: %s%s%s%s", first->line,
-                    first->column, first->field, first->field[0] ? ": " : "", first->message,
-                    errors->count > 1 ? " (and more, see the log)" : "");
+        nvr_supervisor_warning_set(
+            sv, "config", "The configuration file is not used: line %u, column %u: %s%s%s%s",
+            first->line, first->column, first->field, first->field[0] ? ": " : "", first->message,
+            errors->count > 1 ? " (and more, see the log)" : "");
     }
 }
 
@@ -53,7 +53,8 @@ static int read_config(struct nvr_supervisor *sv, struct nvr_config **ret_config
     if (r < 0) {
         if (r != -ENOENT) {
             (void)log_err(r, "read '%s'", sv->file.path);
-            warning_set(sv, "config", "The configuration file cannot be read: %s", nvr_strerror(r));
+            nvr_supervisor_warning_set(sv, "config", "The configuration file cannot be read: %s",
+                                       nvr_strerror(r));
         }
     } else {
         const char *content = nvr_buf_cstr(&text);
@@ -96,7 +97,8 @@ static int make_first(struct nvr_supervisor *sv)
     r = nvr_file_write_atomic(sv->file.path, first_config, sizeof(first_config) - 1, 0640);
     if (r < 0) {
         (void)log_err(r, "write '%s'", sv->file.path);
-        warning_set(sv, "config", "The configuration file cannot be written: %s", nvr_strerror(r));
+        nvr_supervisor_warning_set(sv, "config", "The configuration file cannot be written: %s",
+                                   nvr_strerror(r));
     } else {
         log_info("'%s' written", sv->file.path);
     }
@@ -144,7 +146,7 @@ static void put_in_force(struct nvr_supervisor *sv, struct nvr_config *config)
     struct nvr_config *old = sv->file.config;
 
     sv->file.config = config;
-    warning_clear(sv, "config");
+    nvr_supervisor_warning_clear(sv, "config");
     apply_system(config);
     cameras_apply(sv, config);
     nvr_config_free(old);
@@ -175,7 +177,8 @@ static void on_debounced(uv_timer_t *timer)
 
     if (r == -ENOENT) {
         log_warn("'%s' is gone; the configuration in force stays", sv->file.path);
-        warning_set(sv, "config", "The configuration file is gone; the last one stays in force");
+        nvr_supervisor_warning_set(sv, "config",
+                                   "The configuration file is gone; the last one stays in force");
         return;
     }
     if (r < 0)
@@ -184,7 +187,7 @@ static void on_debounced(uv_timer_t *timer)
     const char *new_text = nvr_config_get_text(config, &new_len);
 
     if (old_len == new_len && memcmp(old_text, new_text, new_len) == 0) {
-        warning_clear(sv, "config"); /* our own write, or a mistake taken back */
+        nvr_supervisor_warning_clear(sv, "config"); /* our own write, or a mistake taken back */
         return;
     }
     log_info("'%s' was edited: loaded", sv->file.path);

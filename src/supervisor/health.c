@@ -23,7 +23,7 @@ static struct warning *find_warning(struct nvr_supervisor *sv, const char *code)
     return NULL;
 }
 
-void warning_set(struct nvr_supervisor *sv, const char *code, const char *fmt, ...)
+void nvr_supervisor_warning_set(struct nvr_supervisor *sv, const char *code, const char *fmt, ...)
 {
     struct warning *warning = find_warning(sv, code);
     char message[sizeof(warning->message)];
@@ -44,7 +44,7 @@ void warning_set(struct nvr_supervisor *sv, const char *code, const char *fmt, .
     memcpy(warning->message, message, sizeof(warning->message));
 }
 
-void warning_clear(struct nvr_supervisor *sv, const char *code)
+void nvr_supervisor_warning_clear(struct nvr_supervisor *sv, const char *code)
 {
     struct warning *warning = find_warning(sv, code);
 
@@ -103,14 +103,13 @@ static json_t *int_or_null(int64_t value)
     return value > 0 ? json_integer((json_int_t)value) : json_null();
 }
 
-json_t *worker_to_json(const struct camera *camera)
+json_t *worker_to_json(const struct worker *worker)
 {
-    const struct worker *worker = &camera->worker;
     const int64_t rss = worker->pid ? read_proc_kb(worker->pid, "status", "VmRSS") : 0;
 
     return json_pack(
         "{s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:o, s:o, s:O?, s:I, s:o}", "id", worker->id, "kind",
-        "camera", "state", worker_state_name(worker->state.id), "pid", int_or_null(worker->pid),
+        worker->role, "state", worker_state_name(worker->state.id), "pid", int_or_null(worker->pid),
         "started_ms", int_or_null(worker->pid ? worker->started_wall_ms : 0), "restarts",
         (int)worker->state.restarts, "last_heartbeat_ms", int_or_null(worker->alive_wall_ms),
         "last_exit", worker->last_exit[0] ? json_string(worker->last_exit) : json_null(),
@@ -123,24 +122,31 @@ json_t *nvr_supervisor_workers_to_json(struct nvr_supervisor *sv)
     json_t *list = json_array();
 
     for (const struct camera *camera = sv->cameras; list && camera; camera = camera->next) {
-        json_t *item = camera->removed ? NULL : worker_to_json(camera);
+        json_t *item = camera->removed ? NULL : worker_to_json(&camera->worker);
 
         if (item)
             (void)json_array_append_new(list, item);
     }
+    if (list)
+        services_add_to_json(sv, list);
     return list;
+}
+
+json_t *worker_to_json_full(const struct worker *worker)
+{
+    json_t *object = worker_to_json(worker);
+
+    if (object && worker->pid)
+        (void)json_object_set_new(object, "pss_bytes",
+                                  int_or_null(read_proc_kb(worker->pid, "smaps_rollup", "Pss")));
+    return object;
 }
 
 json_t *nvr_supervisor_worker_to_json(struct nvr_supervisor *sv, const char *id)
 {
     const struct camera *camera = cameras_find(sv, id);
-    json_t *object = camera ? worker_to_json(camera) : NULL;
 
-    if (object && camera->worker.pid)
-        (void)json_object_set_new(
-            object, "pss_bytes",
-            int_or_null(read_proc_kb(camera->worker.pid, "smaps_rollup", "Pss")));
-    return object;
+    return camera ? worker_to_json_full(&camera->worker) : services_find_json(sv, id);
 }
 
 /* ---- health ---- */
@@ -268,13 +274,11 @@ static json_t *database_to_json(struct nvr_supervisor *sv)
 
 json_t *nvr_supervisor_status_to_json(struct nvr_supervisor *sv)
 {
-    return json_pack("{s:s, s:I, s:i, s:o, s:o, s:o, s:o, s:{s:o, s:I}}", "version", NVR_VERSION,
-                     "uptime_s", (json_int_t)((nvr_clock_mono_ms() - sv->started_mono_ms) / 1000),
-                     "pid", (int)getpid(), "cameras", counts_to_json(sv), "workers",
+    return json_pack("{s:s, s:I, s:i, s:o, s:o, s:o, s:o, s:o}", "version", NVR_VERSION, "uptime_s",
+                     (json_int_t)((nvr_clock_mono_ms() - sv->started_mono_ms) / 1000), "pid",
+                     (int)getpid(), "cameras", counts_to_json(sv), "workers",
                      nvr_supervisor_workers_to_json(sv), "storage", storage_to_json(sv), "database",
-                     database_to_json(sv), "zygote", "pid",
-                     int_or_null(sv->zygote ? nvr_zygote_get_pid(sv->zygote) : 0), "starts",
-                     (json_int_t)sv->zygote_starts);
+                     database_to_json(sv), "zygotes", zygotes_to_json(sv));
 }
 
 /* The weakest box among the workers that run. */

@@ -178,7 +178,8 @@ static int launch(struct nvr_job *job)
         (void)close(fds[1]);
         return r;
     }
-    r = nvr_zygote_fork_take(sv->zygote, job->role, job->role, fds[1], left, on_fork, job);
+    r = nvr_zygote_fork_take(zygotes_get(sv, job->role), job->role, job->role, fds[1], left,
+                             on_fork, job);
     if (r < 0)
         return r;
     job->fork_pending = true;
@@ -205,8 +206,9 @@ void jobs_kick(struct jobs *jobs)
 {
     struct nvr_job *job = jobs->head;
 
-    while (job && jobs->supervisor->zygote && !jobs->supervisor->stopping) {
-        if (job->running || job->finished || count_running(jobs, job->role) >= JOBS_RUNNING_MAX) {
+    while (job && !jobs->supervisor->stopping) {
+        if (job->running || job->finished || !zygotes_get(jobs->supervisor, job->role) ||
+            count_running(jobs, job->role) >= JOBS_RUNNING_MAX) {
             job = job->next;
             continue;
         }

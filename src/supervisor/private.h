@@ -10,6 +10,7 @@
 #include "lib/base/id.h"
 #include "lib/base/json.h"
 #include "lib/config/config.h"
+#include "lib/ipc/bus.h"
 #include "lib/ipc/post.h"
 #include "lib/ipc/zygote.h"
 #include "lib/ring/ring.h"
@@ -26,6 +27,22 @@
 #define STREAMS 2 /* main, sub */
 
 enum camera_status { CAMERA_STARTING, CAMERA_ONLINE, CAMERA_OFFLINE, CAMERA_ERROR };
+
+/* ---- zygotes.c ---- */
+
+enum program { PROGRAM_CAMERA, PROGRAM_MEDIA, PROGRAMS };
+
+struct zygote_slot {
+    struct nvr_supervisor *supervisor;
+    const char *name;
+    char program[PATH_MAX];
+    struct nvr_zygote *zygote; /* NULL: being restarted */
+    struct nvr_zygote *retired[ZYGOTES_RETIRED_MAX];
+    struct backoff backoff;
+    int64_t started_ms;
+    uv_timer_t *timer;
+    uint64_t starts;
+};
 
 /* ---- live.c ---- */
 
@@ -102,9 +119,9 @@ struct config_file {
 struct nvr_supervisor {
     uv_loop_t *loop;
     struct nvr_post *post;
+    struct nvr_bus *bus;
     char data_dir[PATH_MAX];
     char recordings_dir[PATH_MAX];
-    char camera_program[PATH_MAX];
     int lock_fd;
     bool demo, maintenance;
     int64_t started_wall_ms, started_mono_ms;
@@ -113,12 +130,8 @@ struct nvr_supervisor {
     struct nvr_store *store;
     struct camera *cameras;
 
-    struct nvr_zygote *zygote; /* NULL: being restarted */
-    struct nvr_zygote *retired[ZYGOTES_RETIRED_MAX];
-    struct backoff zygote_backoff;
-    int64_t zygote_started_ms;
-    uv_timer_t *zygote_timer;
-    uint64_t zygote_starts;
+    struct zygote_slot zygotes[PROGRAMS];
+    struct nvr_service *services;
 
     struct jobs jobs;
     struct reconcile *reconcile;
@@ -139,11 +152,22 @@ struct nvr_supervisor {
 uv_timer_t *sv_timer_new(uv_loop_t *loop, void *data); /* NULL: out of memory */
 void sv_timer_free(uv_timer_t *timer);
 void sv_check_stopped(struct nvr_supervisor *sv); /* after anything that stop waits for */
-struct nvr_zygote *sv_get_zygote(void *sv);
 
 /* zygotes.c */
 NVR_CHECK int zygotes_start(struct nvr_supervisor *sv);
 void zygotes_stop(struct nvr_supervisor *sv);
+/* Of the program that has this role; NULL: none now. */
+struct nvr_zygote *zygotes_get(struct nvr_supervisor *sv, const char *role);
+json_t *zygotes_to_json(const struct nvr_supervisor *sv); /* {"nvr-camera": {pid, starts} …} */
+
+/* service.c: long-lived processes of nvr-media */
+void services_handle_exit(struct nvr_supervisor *sv, pid_t pid, int code, int signal_number);
+void services_stop(struct nvr_supervisor *sv);
+bool services_idle(const struct nvr_supervisor *sv);
+void services_kill(struct nvr_supervisor *sv);
+void services_free(struct nvr_supervisor *sv);
+void services_add_to_json(const struct nvr_supervisor *sv, json_t *list);
+json_t *services_find_json(const struct nvr_supervisor *sv, const char *id); /* NULL: none */
 
 /* lock.c: the lock is held as long as the descriptor is open. -EEXIST: *ret_pid has it (0:
  * unknown). */
@@ -203,10 +227,8 @@ void live_status_changed(struct camera *camera, int stream);
 void live_camera_removed(struct camera *camera);
 
 /* health.c */
-void warning_set(struct nvr_supervisor *sv, const char *code, const char *fmt, ...)
-    NVR_PRINTF(3, 4);
-void warning_clear(struct nvr_supervisor *sv, const char *code);
-json_t *worker_to_json(const struct camera *camera);
+json_t *worker_to_json(const struct worker *worker);
+json_t *worker_to_json_full(const struct worker *worker); /* with what takes longer to find out */
 
 /* daily.c: what keeps the database small and quick, first soon after the start, then every day */
 #define DAILY_FIRST_MS (10 * 60 * 1000)

@@ -344,10 +344,12 @@ static void warn_dropped(struct reconcile *rc)
 
         len = NVR_MIN(len + (size_t)NVR_MAX(n, 0), sizeof(names) - 1);
     }
-    warning_clear(rc->supervisor, "recordings_dropped"); /* what is new is logged, too */
-    warning_set(rc->supervisor, "recordings_dropped",
-                "%zu recordings of %s were gone from the disk and are dropped: %s%s",
-                rc->set.rows_count, rc->turn.id, names, rc->set.rows_count > NAMED_MAX ? " …" : "");
+    nvr_supervisor_warning_clear(rc->supervisor,
+                                 "recordings_dropped"); /* what is new is logged, too */
+    nvr_supervisor_warning_set(rc->supervisor, "recordings_dropped",
+                               "%zu recordings of %s were gone from the disk and are dropped: %s%s",
+                               rc->set.rows_count, rc->turn.id, names,
+                               rc->set.rows_count > NAMED_MAX ? " …" : "");
 }
 
 static void drop_rows(struct reconcile *rc)
@@ -357,10 +359,11 @@ static void drop_rows(struct reconcile *rc)
     if (!rc->turn.drop || !rc->set.rows_count)
         return;
     if (!rc->rows_safe) {
-        warning_set(rc->supervisor, "recordings_missing",
-                    "No older recording is in %s, but the database knows some. Is the disk "
-                    "mounted? Nothing was dropped",
-                    rc->supervisor->recordings_dir);
+        nvr_supervisor_warning_set(
+            rc->supervisor, "recordings_missing",
+            "No older recording is in %s, but the database knows some. Is the disk "
+            "mounted? Nothing was dropped",
+            rc->supervisor->recordings_dir);
         return;
     }
     drop = malloc(sizeof(*drop) + rc->set.rows_count * sizeof(drop->starts[0]));

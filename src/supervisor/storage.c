@@ -87,16 +87,18 @@ static void tell(struct nvr_supervisor *sv)
     const struct storage_state *state = &sv->storage;
 
     if (state->error)
-        warning_set(sv, "storage_unusable", "The recordings folder %s cannot be used: %s",
-                    sv->recordings_dir, nvr_strerror(state->error));
+        nvr_supervisor_warning_set(sv, "storage_unusable",
+                                   "The recordings folder %s cannot be used: %s",
+                                   sv->recordings_dir, nvr_strerror(state->error));
     else
-        warning_clear(sv, "storage_unusable");
+        nvr_supervisor_warning_clear(sv, "storage_unusable");
     if (!state->error && state->low)
         /* Without the number: words that change would come back after they were put away. */
-        warning_set(sv, "storage_low", "Less than %g GB (system.min_free_gb) is free in %s",
-                    nvr_config_get_system(sv->file.config)->min_free_gb, sv->recordings_dir);
+        nvr_supervisor_warning_set(
+            sv, "storage_low", "Less than %g GB (system.min_free_gb) is free in %s",
+            nvr_config_get_system(sv->file.config)->min_free_gb, sv->recordings_dir);
     else
-        warning_clear(sv, "storage_low");
+        nvr_supervisor_warning_clear(sv, "storage_low");
 }
 
 /* Cameras that started without a folder get another chance. */
@@ -196,8 +198,9 @@ static void on_timer(uv_timer_t *timer)
 
     if (sv->storage_check) {
         if (nvr_clock_mono_ms() - sv->storage.checked_mono_ms > HANGING_MS)
-            warning_set(sv, "storage_unusable", "The recordings folder %s does not answer",
-                        sv->recordings_dir);
+            nvr_supervisor_warning_set(sv, "storage_unusable",
+                                       "The recordings folder %s does not answer",
+                                       sv->recordings_dir);
         return;
     }
     start_check(sv, turn++ % (TOTALS_EVERY_MS / CHECK_EVERY_MS) == 0);

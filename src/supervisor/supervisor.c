@@ -46,7 +46,8 @@ void sv_timer_free(uv_timer_t *timer)
 static int take_options(struct nvr_supervisor *sv, const struct nvr_supervisor_options *options)
 {
     if (nvr_fmt(sv->data_dir, sizeof(sv->data_dir), "%s", options->data_dir) < 0 ||
-        nvr_fmt(sv->camera_program, sizeof(sv->camera_program), "%s", options->camera_program) < 0)
+        nvr_fmt(sv->zygotes[PROGRAM_CAMERA].program, PATH_MAX, "%s", options->camera_program) < 0 ||
+        nvr_fmt(sv->zygotes[PROGRAM_MEDIA].program, PATH_MAX, "%s", options->media_program) < 0)
         return -ENAMETOOLONG;
     sv->loop = options->loop;
     sv->maintenance = options->maintenance;
@@ -94,6 +95,8 @@ static int start_parts(struct nvr_supervisor *sv, const char *config_path)
     if (r == 0)
         r = nvr_post_new(sv->loop, &sv->post);
     if (r == 0)
+        r = nvr_bus_new(&sv->bus);
+    if (r == 0)
         r = config_file_open(sv, config_path);
     if (r == 0)
         r = open_store(sv);
@@ -132,6 +135,7 @@ static void close_parts(struct nvr_supervisor *sv)
     config_file_close(sv);
     zygotes_stop(sv);
     cameras_free(sv);
+    services_free(sv);
     nvr_store_close(NVR_TAKE(sv->store));
     nvr_post_free(NVR_TAKE(sv->post));
     sv_timer_free(NVR_TAKE(sv->stop_timer));
@@ -184,7 +188,8 @@ static void finish_stop(void *arg)
 void sv_check_stopped(struct nvr_supervisor *sv)
 {
     if (!sv->stopping || !sv->on_stopped || !sv->post || !cameras_all_idle(sv) ||
-        sv->storage_check || !reconcile_stop(sv->reconcile) || !jobs_idle(&sv->jobs))
+        !services_idle(sv) || sv->storage_check || !reconcile_stop(sv->reconcile) ||
+        !jobs_idle(&sv->jobs))
         return;
     /* Not at once: the caller stands inside something that goes now. */
     if (nvr_post_send(sv->post, finish_stop, sv) < 0)
@@ -198,6 +203,7 @@ static void on_stop_timer(uv_timer_t *timer)
     log_warn("some workers do not end: killed");
     for (struct camera *camera = sv->cameras; camera; camera = camera->next)
         worker_kill(&camera->worker);
+    services_kill(sv);
     finish_stop(sv);
 }
 
@@ -214,6 +220,7 @@ void nvr_supervisor_stop(struct nvr_supervisor *sv, void (*on_stopped)(void *arg
         (void)uv_timer_start(sv->stop_timer, on_stop_timer, STOP_MAX_MS, 0);
     for (struct camera *camera = sv->cameras; camera; camera = camera->next)
         camera_update_wanted(camera);
+    services_stop(sv);
     sv_check_stopped(sv);
 }
 
@@ -224,6 +231,7 @@ void nvr_supervisor_free(struct nvr_supervisor *sv)
     reconcile_free(sv->reconcile);
     nvr_config_free(sv->file.config);
     nvr_config_key_free(sv->file.key);
+    nvr_bus_free(sv->bus);
     logs_close();
     free(sv);
 }
@@ -248,4 +256,19 @@ const struct nvr_config *nvr_supervisor_get_config(struct nvr_supervisor *sv)
 const char *nvr_supervisor_get_recordings_dir(struct nvr_supervisor *sv)
 {
     return sv->recordings_dir;
+}
+
+const char *nvr_supervisor_get_data_dir(struct nvr_supervisor *sv)
+{
+    return sv->data_dir;
+}
+
+struct nvr_bus *nvr_supervisor_get_bus(struct nvr_supervisor *sv)
+{
+    return sv->bus;
+}
+
+uv_loop_t *nvr_supervisor_get_loop(struct nvr_supervisor *sv)
+{
+    return sv->loop;
 }

@@ -9,6 +9,8 @@
 #include "lib/base/json.h"
 #include "lib/base/macros.h"
 #include "lib/config/config.h"
+#include "lib/ipc/bus.h"
+#include "lib/ipc/rpc.h"
 #include "lib/ring/ring.h"
 #include "lib/store/store.h"
 
@@ -24,6 +26,7 @@ struct nvr_supervisor_options {
     const char *config_path;
     const char *data_dir;       /* database, key, recordings, run files */
     const char *camera_program; /* absolute path of nvr-camera */
+    const char *media_program;  /* of nvr-media */
     bool maintenance;           /* no camera is started: for `nvr recordings reindex` */
 };
 
@@ -49,6 +52,9 @@ struct nvr_store *nvr_supervisor_get_store(struct nvr_supervisor *sv);
 const struct nvr_config *
 nvr_supervisor_get_config(struct nvr_supervisor *sv); /* until the next change */
 const char *nvr_supervisor_get_recordings_dir(struct nvr_supervisor *sv);
+const char *nvr_supervisor_get_data_dir(struct nvr_supervisor *sv);
+struct nvr_bus *nvr_supervisor_get_bus(struct nvr_supervisor *sv);
+uv_loop_t *nvr_supervisor_get_loop(struct nvr_supervisor *sv);
 
 /* ---- configuration changes by API: validate, save, apply the difference. Results and errors as
  * nvr_config_camera_*; -EROFS/-ENOSPC… when the file cannot be written (nothing changed then);
@@ -107,7 +113,35 @@ NVR_CHECK int nvr_supervisor_job(struct nvr_supervisor *sv, const char *role, js
 /* done will not run. */
 void nvr_supervisor_job_cancel(struct nvr_job *job);
 
+/* ---- services: long-lived sandboxed processes of nvr-media (one per role), started again with
+ * back-off. They must send `heartbeat` every NVR_HEARTBEAT_MS and answer `stop`. */
+struct nvr_service;
+struct nvr_service_hooks {
+    /* A new process: say the first words. Calls by nvr_service_get_rpc(). */
+    void (*on_started)(struct nvr_service *service, void *arg);
+    /* Anything but hello and heartbeat; as nvr_rpc_handlers.on_request. May be NULL. */
+    void (*on_request)(struct nvr_service *service, const struct nvr_rpc_request *request,
+                       void *arg);
+    /* The process is gone; pending calls were answered by -ECONNRESET. May be NULL. */
+    void (*on_exited)(struct nvr_service *service, void *arg);
+};
+/* Starts at once, and ends with the supervisor (stop asks it in order; the owner's hooks run until
+ * then) or by nvr_service_stop(). hooks are borrowed. */
+NVR_CHECK int nvr_supervisor_service_new(struct nvr_supervisor *sv, const char *role,
+                                         const struct nvr_service_hooks *hooks, void *arg,
+                                         struct nvr_service **ret_service);
+/* NULL: the process is not there now. */
+struct nvr_rpc *nvr_service_get_rpc(struct nvr_service *service);
+/* End the process, or start it (again). */
+void nvr_service_want(struct nvr_service *service, bool wanted);
+/* No hook runs afterwards; the process is asked to stop. */
+void nvr_service_stop(struct nvr_service *service);
+
 /* ---- health ---- */
+/* A warning in words, shown until it is cleared. code: slug. Logged when it is new. */
+void nvr_supervisor_warning_set(struct nvr_supervisor *sv, const char *code, const char *fmt, ...)
+    NVR_PRINTF(3, 4);
+void nvr_supervisor_warning_clear(struct nvr_supervisor *sv, const char *code);
 json_t *nvr_supervisor_workers_to_json(struct nvr_supervisor *sv);
 json_t *nvr_supervisor_worker_to_json(struct nvr_supervisor *sv, const char *id); /* NULL: none */
 json_t *nvr_supervisor_health_to_json(struct nvr_supervisor *sv, bool *ret_healthy);

@@ -341,6 +341,12 @@ void worker_alive(struct worker *worker)
     changed(worker, before);
 }
 
+void worker_take_heartbeat(struct worker *worker, const json_t *params)
+{
+    worker_alive(worker);
+    (void)nvr_json_get_int(params, "cpu_ms", 0, INT64_MAX, &worker->cpu_ms);
+}
+
 void worker_kill(struct worker *worker)
 {
     send_signal(worker, SIGKILL);

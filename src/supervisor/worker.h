@@ -57,6 +57,8 @@ void worker_want(struct worker *worker, bool wanted);
 void worker_restart(struct worker *worker);
 /* Any sign of life that counts. */
 void worker_alive(struct worker *worker);
+/* The notification `heartbeat`: a sign of life, and the CPU time spent. */
+void worker_take_heartbeat(struct worker *worker, const json_t *params);
 /* The zygote's report about pid; true when it was this worker's. */
 bool worker_handle_exit(struct worker *worker, pid_t pid, int code, int signal_number);
 void worker_kill(struct worker *worker);

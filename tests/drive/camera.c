@@ -391,7 +391,8 @@ int main(int argc, char **argv)
         return 1;
     self[n] = 0;
     *strrchr(self, '/') = 0;
-    (void)snprintf(program, sizeof(program), "%s/nvr-camera", self);
+    (void)snprintf(program, sizeof(program), "%s/%s", self,
+                   mode == 'R' || mode == 'P' ? "nvr-camera" : "nvr-media");
     loop = uv_default_loop();
     if (nvr_zygote_start(loop, program, &handlers, NULL, &zygote) < 0)
         return 1;

@@ -21,7 +21,7 @@
 #include "lib/base/file.h"
 #include "lib/media/fmp4.h"
 #include "lib/media/stamp.h"
-#include "src/camera/checksum.h"
+#include "lib/media/checksum.h"
 #include "src/camera/mux.h"
 #include "src/camera/recorder.h"
 

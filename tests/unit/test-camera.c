@@ -14,7 +14,7 @@
 #include "src/camera/config.h"
 #include "src/camera/mux.h"
 #include "src/camera/params.h"
-#include "src/camera/segment.h"
+#include "lib/media/segment.h"
 #include "src/camera/trouble.h"
 
 /* ---- back-off ---- */

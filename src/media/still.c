@@ -9,9 +9,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
-#include "src/camera/child.h"
-#include "src/camera/picture.h"
-#include "src/camera/worker.h"
+#include "lib/ipc/child.h"
+#include "src/media/picture.h"
+#include "src/media/roles.h"
 
 NVR_LOG_TOPIC("still");
 

@@ -1,6 +1,6 @@
 /* segment.h — segment files: names, where to cut, and what the index must know of one (pure). */
-#ifndef NVR_CAMERA_SEGMENT_H
-#define NVR_CAMERA_SEGMENT_H
+#ifndef NVR_MEDIA_SEGMENT_H
+#define NVR_MEDIA_SEGMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

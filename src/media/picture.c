@@ -1,4 +1,4 @@
-#include "src/camera/picture.h"
+#include "src/media/picture.h"
 
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>

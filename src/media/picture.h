@@ -1,6 +1,6 @@
 /* picture.h — one JPEG out of encoded video (libavcodec, libswscale, libjpeg-turbo). */
-#ifndef NVR_CAMERA_PICTURE_H
-#define NVR_CAMERA_PICTURE_H
+#ifndef NVR_MEDIA_ROLE_PICTURE_H
+#define NVR_MEDIA_ROLE_PICTURE_H
 
 #include <libavcodec/avcodec.h>
 #include <stdint.h>

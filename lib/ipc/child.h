@@ -4,8 +4,8 @@
  * The core's first call tells what the box must leave open (the recordings folder, a demo file), so
  * the box is entered when that call comes, before anything else is read or opened: until then only
  * the core's own bytes were seen. Then `hello` tells the level, then the call is served. */
-#ifndef NVR_CAMERA_CHILD_H
-#define NVR_CAMERA_CHILD_H
+#ifndef NVR_IPC_CHILD_H
+#define NVR_IPC_CHILD_H
 
 #include <stdbool.h>
 #include <uv.h>

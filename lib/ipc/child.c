@@ -1,4 +1,4 @@
-#include "src/camera/child.h"
+#include "lib/ipc/child.h"
 
 #include <dirent.h>
 #include <malloc.h>

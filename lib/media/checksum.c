@@ -1,4 +1,4 @@
-#include "src/camera/checksum.h"
+#include "lib/media/checksum.h"
 
 #include <nettle/sha2.h>
 

@@ -9,12 +9,12 @@
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/ipc/child.h"
+#include "lib/media/checksum.h"
 #include "lib/media/fmp4.h"
+#include "lib/media/segment.h"
 #include "lib/media/stamp.h"
-#include "src/camera/checksum.h"
-#include "src/camera/child.h"
-#include "src/camera/segment.h"
-#include "src/camera/worker.h"
+#include "src/media/roles.h"
 
 NVR_LOG_TOPIC("index");
 

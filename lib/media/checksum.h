@@ -1,7 +1,7 @@
 /* checksum.h — SHA-256 in the shapes that the index stores (nettle, which uses the CPU's SHA
  * instructions: 1.8 GB/s). */
-#ifndef NVR_CAMERA_CHECKSUM_H
-#define NVR_CAMERA_CHECKSUM_H
+#ifndef NVR_MEDIA_CHECKSUM_H
+#define NVR_MEDIA_CHECKSUM_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "src/camera/segment.h"
+#include "lib/media/segment.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,8 @@
+/* roles.h — the roles of nvr-media. Each owns fd; the result is the exit status. */
+#ifndef NVR_MEDIA_ROLE_ROLES_H
+#define NVR_MEDIA_ROLE_ROLES_H
+
+int nvr_still_run(const char *name, int fd); /* one picture out of encoded video */
+int nvr_index_run(const char *name, int fd); /* what a segment file holds; repairs cut tails */
+
+#endif

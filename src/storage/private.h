@@ -1,0 +1,45 @@
+/* private.h — what the files of src/storage share. Everything on the loop's thread. */
+#ifndef NVR_STORAGE_PRIVATE_H
+#define NVR_STORAGE_PRIVATE_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "lib/ipc/bus.h"
+#include "lib/ipc/post.h"
+#include "lib/store/store.h"
+#include "src/storage/storage.h"
+
+/* A part that runs in the background. Parts start in the order of the table and stop in the
+ * reverse one. */
+struct storage_part {
+    const char *name;
+    int (*start)(struct nvr_storage *storage);
+    /* End what runs. Idempotent; asked again until is_idle. NULL: nothing to end. */
+    void (*stop)(struct nvr_storage *storage);
+    /* Nothing of it runs any more: no pool work, no call. NULL: always. */
+    bool (*is_idle)(const struct nvr_storage *storage);
+    void (*free)(struct nvr_storage *storage); /* also when start failed or never ran */
+    /* Its keys of GET system/storage. NULL: none. */
+    void (*to_json)(struct nvr_storage *storage, json_t *object);
+};
+
+struct nvr_storage {
+    struct nvr_supervisor *supervisor;
+    uv_loop_t *loop;
+    struct nvr_store *store;
+    struct nvr_bus *bus;
+    struct nvr_post *post;
+    bool stopping;
+    void (*on_stopped)(void *arg);
+    void *on_stopped_arg;
+    unsigned opens; /* under way */
+};
+
+/* open.c */
+bool storage_open_is_idle(const struct nvr_storage *storage);
+
+/* After anything that stop waits for. */
+void storage_check_stopped(struct nvr_storage *storage);
+
+#endif

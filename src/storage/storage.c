@@ -1,0 +1,80 @@
+#include "src/storage/storage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "src/storage/private.h"
+
+NVR_LOG_TOPIC("storage");
+
+static const struct storage_part parts[] = {
+    {.name = "open", .is_idle = storage_open_is_idle},
+};
+
+int nvr_storage_start(struct nvr_supervisor *supervisor, struct nvr_storage **ret_storage)
+{
+    struct nvr_storage *storage = calloc(1, sizeof(*storage));
+    int r;
+
+    if (!storage)
+        return -ENOMEM;
+    storage->supervisor = supervisor;
+    storage->loop = nvr_supervisor_get_loop(supervisor);
+    storage->store = nvr_supervisor_get_store(supervisor);
+    storage->bus = nvr_supervisor_get_bus(supervisor);
+    r = nvr_post_new(storage->loop, &storage->post);
+    for (size_t i = 0; r == 0 && i < NVR_ARRAY_SIZE(parts); i++) {
+        if (parts[i].start)
+            r = parts[i].start(storage);
+        if (r < 0)
+            (void)log_err(r, "start %s", parts[i].name);
+    }
+    /* Parts that started already may be at work: the caller stops and frees in any case. */
+    *ret_storage = storage;
+    return r;
+}
+
+static void finish_stop(void *arg)
+{
+    struct nvr_storage *storage = arg;
+    void (*on_stopped)(void *arg) = NVR_TAKE(storage->on_stopped);
+
+    nvr_post_free(NVR_TAKE(storage->post)); /* its handle would keep the loop alive */
+    if (on_stopped)
+        on_stopped(storage->on_stopped_arg);
+}
+
+void storage_check_stopped(struct nvr_storage *storage)
+{
+    if (!storage->stopping || !storage->on_stopped)
+        return;
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(parts); i++)
+        if (parts[i].is_idle && !parts[i].is_idle(storage))
+            return;
+    /* Not at once: the caller stands inside something that goes now. */
+    if (!storage->post || nvr_post_send(storage->post, finish_stop, storage) < 0)
+        finish_stop(storage);
+}
+
+void nvr_storage_stop(struct nvr_storage *storage, void (*on_stopped)(void *arg), void *arg)
+{
+    storage->stopping = true;
+    storage->on_stopped = on_stopped;
+    storage->on_stopped_arg = arg;
+    for (size_t i = NVR_ARRAY_SIZE(parts); i > 0; i--)
+        if (parts[i - 1].stop)
+            parts[i - 1].stop(storage);
+    storage_check_stopped(storage);
+}
+
+void nvr_storage_free(struct nvr_storage *storage)
+{
+    if (!storage)
+        return;
+    for (size_t i = NVR_ARRAY_SIZE(parts); i > 0; i--)
+        if (parts[i - 1].free)
+            parts[i - 1].free(storage);
+    nvr_post_free(storage->post);
+    free(storage);
+}

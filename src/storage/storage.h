@@ -1,0 +1,31 @@
+/* storage.h — what is kept of what was recorded: how long, where, and the proof that it is whole.
+ *
+ * Threads:   everything on the loop's thread; blocking work in libuv's pool or in nvr-media.
+ * Ownership: the supervisor is borrowed and must live until nvr_storage_free() returned. */
+#ifndef NVR_STORAGE_STORAGE_H
+#define NVR_STORAGE_STORAGE_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "lib/base/macros.h"
+#include "lib/store/recordings.h"
+#include "src/supervisor/supervisor.h"
+
+struct nvr_storage;
+
+NVR_CHECK int nvr_storage_start(struct nvr_supervisor *supervisor,
+                                struct nvr_storage **ret_storage);
+/* Ends what runs in the background; on_stopped runs once from the loop. After the gateway and
+ * before the supervisor. */
+void nvr_storage_stop(struct nvr_storage *storage, void (*on_stopped)(void *arg), void *arg);
+/* After on_stopped, or after a start that was never run. NULL: no-op. */
+void nvr_storage_free(struct nvr_storage *storage);
+
+/* A recording's file, wherever it is. fd: read-only and the receiver's, or -errno (-ENOENT: the
+ * file is gone). Runs once, from the loop. */
+typedef void (*nvr_storage_opened)(int fd, int64_t size, void *arg);
+void nvr_storage_open(struct nvr_storage *storage, const struct nvr_recording *recording,
+                      nvr_storage_opened fn, void *arg);
+
+#endif
