@@ -282,24 +282,53 @@ int nvr_ring_reader_seek_key(struct nvr_ring_reader *reader)
     return -ENOENT;
 }
 
-int nvr_ring_reader_seek_time(struct nvr_ring_reader *reader, int64_t from_us)
+/* Key frames from the newest one back, as long as they are held and at least from_us; *ret_found:
+ * the last of them, 0: none. With_older: the first one below from_us, too, where the walk ends. */
+static int walk_keys(const struct ring_map *map, int64_t from_us, bool with_older,
+                     uint64_t *ret_found)
 {
-    uint64_t key = atomic_load_explicit(&reader->map->header->key_head, memory_order_acquire);
-    uint64_t found = 0;
+    uint64_t key = atomic_load_explicit(&map->header->key_head, memory_order_acquire);
     struct slot_copy copy;
 
-    for (uint32_t i = 0; key && i < reader->map->slots_count; i++) {
-        const int r = read_entry(reader->map, key, &copy);
+    *ret_found = 0;
+    for (uint32_t i = 0; key && i < map->slots_count; i++) {
+        const int r = read_entry(map, key, &copy);
 
         if (r == -EPROTO || (r == 1 && !(copy.entry.flags & NVR_RING_KEY)))
             return -EPROTO;
-        if (r != 1 || copy.entry.dts_us < from_us)
+        if (r != 1 || (copy.entry.dts_us < from_us && !with_older))
             break;
-        found = key;
-        if (!copy.key_back || copy.key_back >= key)
+        *ret_found = key;
+        if (copy.entry.dts_us < from_us || !copy.key_back || copy.key_back >= key)
             break;
         key -= copy.key_back;
     }
+    return 0;
+}
+
+int nvr_ring_reader_seek_time(struct nvr_ring_reader *reader, int64_t from_us)
+{
+    uint64_t found;
+    const int r = walk_keys(reader->map, from_us, false, &found);
+
+    if (r < 0)
+        return r;
+    if (!found)
+        return -ENOENT;
+    set_next(reader, found);
+    return 0;
+}
+
+int nvr_ring_reader_seek_before(struct nvr_ring_reader *reader, int64_t at_us)
+{
+    uint64_t found = 0;
+    int r = 0;
+
+    /* The newest one may be overwritten while we look: then there is a newer one, or none. */
+    for (int i = 0; i < SEEK_TRIES && r == 0 && !found; i++)
+        r = walk_keys(reader->map, at_us < INT64_MAX ? at_us + 1 : at_us, true, &found);
+    if (r < 0)
+        return r;
     if (!found)
         return -ENOENT;
     set_next(reader, found);

@@ -97,6 +97,10 @@ NVR_CHECK int nvr_ring_reader_seek_key(struct nvr_ring_reader *reader);
 /* The oldest key frame still held whose dts_us is >= from_us, for pre-roll. 0, -ENOENT,
  * -EPROTO. */
 NVR_CHECK int nvr_ring_reader_seek_time(struct nvr_ring_reader *reader, int64_t from_us);
+/* The newest key frame whose dts_us is <= at_us, for pre-roll; when none is held any more (or none
+ * is that old) the oldest key frame held. 0, -ENOENT (the ring holds no key frame), -EPROTO.
+ * Nothing counts as lost but what lies between after -ESTALE. */
+NVR_CHECK int nvr_ring_reader_seek_before(struct nvr_ring_reader *reader, int64_t at_us);
 /* Everything from the next written entry on. */
 void nvr_ring_reader_seek_end(struct nvr_ring_reader *reader);
 /* Look at the next entry without taking it. 1: there is one, 0: none yet, -ESTALE: overtaken (the

@@ -131,10 +131,24 @@ static int parse_urls(const json_t *stream, struct nvr_worker_config *config)
     return 0;
 }
 
+int nvr_window_parse(const json_t *params, struct nvr_window *ret_window)
+{
+    struct nvr_window window = {0};
+
+    if (nvr_json_get_int(params, "from_us", 0, INT64_MAX, &window.from_us) != 1 ||
+        nvr_json_get_int(params, "until_us", 0, INT64_MAX, &window.until_us) != 1)
+        return -EINVAL;
+    *ret_window = window;
+    return 0;
+}
+
 int nvr_worker_config_parse(const json_t *params, struct nvr_worker_config *ret_config,
                             const char **ret_reason)
 {
-    struct nvr_worker_config c = {.segment_seconds = 10, .pre_buffer_seconds = 5, .record = true};
+    struct nvr_worker_config c = {.segment_seconds = 10,
+                                  .pre_buffer_seconds = 5,
+                                  .record = true,
+                                  .window = {.until_us = INT64_MAX}};
     const json_t *camera = json_object_get(params, "camera");
     const json_t *stream = json_object_get(camera, "stream");
     const json_t *recording = json_object_get(camera, "recording");
@@ -159,6 +173,10 @@ int nvr_worker_config_parse(const json_t *params, struct nvr_worker_config *ret_
         nvr_json_get_bool(recording, "audio", &c.address.want_audio) < 0 ||
         get_unsigned(recording, "segment_seconds", 2, 60, &c.segment_seconds) < 0 ||
         get_unsigned(recording, "pre_buffer_seconds", 0, 60, &c.pre_buffer_seconds) < 0)
+        return -EINVAL;
+    *ret_reason = "record has no from_us or until_us";
+    if (json_object_get(params, "record") &&
+        nvr_window_parse(json_object_get(params, "record"), &c.window) < 0)
         return -EINVAL;
     *ret_reason = "root is missing or too long";
     if (copy_str(params, "root", c.root, sizeof(c.root)) < 0)

@@ -11,6 +11,7 @@
 #include "lib/base/macros.h"
 #include "lib/base/url.h"
 #include "lib/rtsp/rtsp.h"
+#include "src/camera/gate.h"
 
 #define NVR_CAMERA_URLS_MAX 9 /* the stream's own and its fall-backs */
 #define NVR_CAMERA_TIMEOUT_MS 10000
@@ -41,12 +42,15 @@ struct nvr_worker_config {
     bool record;
     unsigned segment_seconds;
     unsigned pre_buffer_seconds;
-    char root[1024]; /* recordings folder of this camera */
+    struct nvr_window window; /* what is recorded at first */
+    char root[1024];          /* recordings folder of this camera */
 };
 
 /* 0, or -EINVAL (reason: a constant text). */
 NVR_CHECK int nvr_worker_config_parse(const json_t *params, struct nvr_worker_config *ret_config,
                                       const char **ret_reason);
+/* {from_us, until_us}. 0 or -EINVAL. */
+NVR_CHECK int nvr_window_parse(const json_t *params, struct nvr_window *ret_window);
 /* Members url, username, password, auth_type, transport, timeout_ms of a probe. */
 NVR_CHECK int nvr_source_address_parse(const json_t *params, struct nvr_source_address *ret_address,
                                        const char **ret_reason);

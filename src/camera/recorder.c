@@ -13,6 +13,7 @@
 #include "lib/base/log.h"
 #include "lib/ipc/post.h"
 #include "lib/ring/ring.h"
+#include "src/camera/gate.h"
 #include "src/camera/segment_writer.h"
 
 NVR_LOG_TOPIC("recorder");
@@ -38,9 +39,19 @@ struct nvr_recorder {
     bool kicked, finish, stop;
     int rings[RINGS_MAX]; /* descriptors to read next, owned */
     size_t rings_count;
+    struct nvr_window window; /* newest wish of the core, when … */
+    int64_t window_now_us;    /* … the stream was here */
+    bool window_new;          /* the thread has not taken it yet */
+    bool idle;                /* nothing is wanted: no reason to wake the thread */
+    bool tidy, expired;       /* let old rings go; the window is over though no frame says so */
     struct nvr_recorder_state state;
 
+    /* the loop's own, monotonic */
+    int64_t ring_ms;   /* when the newest ring came */
+    int64_t expire_ms; /* when the window is over for sure */
+
     /* the thread's own */
+    struct nvr_gate gate;
     struct nvr_ring_reader *reader;
     struct nvr_segment_writer *writer;
     struct nvr_ring_init init; /* of the reader's epoch; size 0: unknown */
@@ -175,6 +186,7 @@ static int begin_file(struct nvr_recorder *r, const struct nvr_ring_entry *entry
         fail(r, error);
         return error;
     }
+    r->gate.has_file = true;
     r->cut.open = true;
     r->cut.new_init = false;
     r->cut.start_us = entry->dts_us;
@@ -263,6 +275,11 @@ static void overtaken(struct nvr_recorder *r)
 {
     const uint64_t before = nvr_ring_reader_get_lost(r->reader);
 
+    /* Inside of the pre-roll: as much of it as there still is. */
+    if (!r->gate.has_file && !r->retry_ms &&
+        nvr_ring_reader_seek_before(r->reader, r->gate.window.from_us) == 0)
+        return;
+
     r->cut.pending = true; /* the file has a hole: begin another one */
     if (nvr_ring_reader_seek_key(r->reader) < 0)
         nvr_ring_reader_seek_end(r->reader);
@@ -289,40 +306,126 @@ static bool next_ring(struct nvr_recorder *r)
     nvr_ring_reader_free(r->reader);
     r->reader = NULL;
     r->init.size = 0;
+    r->gate.recorded = 0;
     e = nvr_ring_reader_open_take(fd, &r->reader);
     if (e < 0) {
         r->reader = NULL;
         (void)log_err(e, "open the ring");
     } else {
-        e = nvr_ring_reader_seek_time(r->reader, 0); /* from its first key frame on */
+        e = nvr_ring_reader_seek_before(r->reader, r->gate.window.from_us);
         if (e < 0 && e != -ENOENT)
             (void)log_err(e, "begin of the ring");
     }
     return true;
 }
 
-/* Everything that is there now. */
+/* ---- the window ---- */
+
+/* Does the ring that waits next hold the whole pre-roll? */
+static bool next_ring_reaches(struct nvr_recorder *r, int64_t from_us)
+{
+    NVR_AUTO(nvr_ring_reader) reader = NULL;
+    struct nvr_ring_entry entry;
+    int fd = -1;
+
+    (void)pthread_mutex_lock(&r->lock);
+    if (r->rings_count)
+        fd = fcntl(r->rings[0], F_DUPFD_CLOEXEC, 3);
+    (void)pthread_mutex_unlock(&r->lock);
+    return fd >= 0 && nvr_ring_reader_open_take(fd, &reader) == 0 &&
+           nvr_ring_reader_seek_before(reader, from_us) == 0 &&
+           nvr_ring_reader_peek(reader, &entry) == 1 && entry.dts_us <= from_us;
+}
+
+/* The cursor goes back to the newest key frame before the window, but not behind what is recorded
+ * already. Rings follow each other: the newest that reaches back that far, else all there are. */
+static void begin_window(struct nvr_recorder *r)
+{
+    const int64_t from_us = r->gate.window.from_us;
+    struct nvr_ring_entry entry;
+
+    while ((!r->reader || next_ring_reaches(r, from_us)) && next_ring(r))
+        continue;
+    r->gate.is_open = true;
+    if (!r->reader)
+        return;
+    if (nvr_ring_reader_seek_before(r->reader, from_us) < 0)
+        nvr_ring_reader_seek_end(r->reader);
+    while (r->gate.recorded && nvr_ring_reader_peek(r->reader, &entry) == 1 &&
+           entry.sequence <= r->gate.recorded)
+        skip(r);
+}
+
+static void end_window(struct nvr_recorder *r, const struct nvr_ring_entry *next)
+{
+    int error = 0;
+
+    r->gate.is_open = false;
+    r->gate.has_file = false;
+    if (next)
+        r->gate.recorded = next->sequence - 1;
+    else if (r->reader)
+        r->gate.recorded = nvr_ring_reader_get_head(r->reader);
+    if (r->writer) {
+        close_file(r, &error);
+        if (error < 0)
+            fail(r, error);
+        else
+            set_state(r, NULL);
+    }
+}
+
+static void take_window(struct nvr_recorder *r, bool *ret_expired)
+{
+    struct nvr_window window;
+    int64_t now_us;
+    bool is_new;
+    bool tidy;
+
+    (void)pthread_mutex_lock(&r->lock);
+    is_new = r->window_new;
+    window = r->window;
+    now_us = r->window_now_us;
+    tidy = r->tidy;
+    *ret_expired = r->expired && !is_new;
+    r->window_new = r->tidy = r->expired = false;
+    (void)pthread_mutex_unlock(&r->lock);
+    if (is_new && nvr_gate_set(&r->gate, &window, now_us))
+        begin_window(r);
+    while (tidy && !r->gate.is_open && next_ring(r))
+        continue;
+}
+
+/* Everything wanted that is there now. */
 static void drain(struct nvr_recorder *r)
 {
     struct nvr_ring_entry entry;
+    bool expired;
     int e;
 
-    do {
-        while (r->reader && (e = nvr_ring_reader_peek(r->reader, &entry)) != 0) {
-            if (e == 1) {
-                handle_entry(r, &entry);
-            } else if (e == -ESTALE) {
-                overtaken(r);
-            } else {
-                (void)log_err(e, "read the ring");
-                nvr_ring_reader_free(r->reader);
-                r->reader = NULL;
-            }
+    take_window(r, &expired);
+    while (r->gate.is_open) {
+        e = r->reader ? nvr_ring_reader_peek(r->reader, &entry) : 0;
+        if (e == 1 && nvr_gate_is_over(&r->gate, &entry, r->writer)) {
+            end_window(r, &entry);
+        } else if (e == 1) {
+            handle_entry(r, &entry);
+        } else if (e == -ESTALE) {
+            overtaken(r);
+        } else if (e < 0) {
+            (void)log_err(e, "read the ring");
+            nvr_ring_reader_free(r->reader);
+            r->reader = NULL;
+        } else if (!next_ring(r)) {
+            break;
         }
-    } while (next_ring(r));
+    }
+    if (r->gate.is_open && expired)
+        end_window(r, NULL);
     if (r->writer && (e = nvr_segment_writer_flush(r->writer)) < 0)
         fail(r, e);
     (void)pthread_mutex_lock(&r->lock);
+    r->idle = !r->gate.is_open && !r->window_new;
     r->state.bytes = r->closed_bytes + (r->writer ? nvr_segment_writer_get_size(r->writer) : 0);
     (void)pthread_mutex_unlock(&r->lock);
 }
@@ -411,6 +514,7 @@ int nvr_recorder_new_take(uv_loop_t *loop, int root_fd, const char *camera,
     r->root_fd = root_fd;
     r->length_us = (int64_t)segment_seconds * 1000000;
     r->cut.length_us = r->length_us;
+    r->idle = true;
     r->handlers = handlers;
     r->arg = arg;
     e = nvr_str_copy(r->camera, sizeof(r->camera), nvr_str_from(camera));
@@ -443,14 +547,53 @@ int nvr_recorder_set_ring(struct nvr_recorder *r, int fd)
     else
         r->rings[r->rings_count++] = NVR_TAKE_FD(copy);
     (void)pthread_mutex_unlock(&r->lock);
+    r->ring_ms = nvr_clock_mono_ms();
     if (copy >= 0)
         (void)close(copy);
     return e;
 }
 
+void nvr_recorder_set_window(struct nvr_recorder *r, const struct nvr_window *window,
+                             int64_t now_us)
+{
+    const int64_t left_ms = window->until_us < INT64_MAX / 2
+                                ? NVR_MAX((window->until_us - now_us) / 1000, (int64_t)0)
+                                : INT64_MAX / 4;
+
+    r->expire_ms = nvr_clock_mono_ms() + left_ms + NVR_GATE_GRACE_MS;
+    (void)pthread_mutex_lock(&r->lock);
+    r->window = *window;
+    r->window_now_us = now_us;
+    r->window_new = true;
+    r->idle = false;
+    (void)pthread_mutex_unlock(&r->lock);
+    signal_thread(r, &r->kicked);
+}
+
 void nvr_recorder_kick(struct nvr_recorder *r)
 {
-    signal_thread(r, &r->kicked);
+    bool idle;
+
+    (void)pthread_mutex_lock(&r->lock);
+    idle = r->idle;
+    (void)pthread_mutex_unlock(&r->lock);
+    if (!idle)
+        signal_thread(r, &r->kicked);
+}
+
+void nvr_recorder_check_window(struct nvr_recorder *r, int64_t keep_ms)
+{
+    const int64_t now_ms = nvr_clock_mono_ms();
+    bool wake;
+
+    (void)pthread_mutex_lock(&r->lock);
+    /* Enough pre-roll is in the newest ring: the ones before are let go. */
+    r->tidy = r->idle && r->rings_count && now_ms - r->ring_ms > keep_ms;
+    r->expired = !r->idle && now_ms > r->expire_ms;
+    wake = r->tidy || r->expired;
+    (void)pthread_mutex_unlock(&r->lock);
+    if (wake)
+        signal_thread(r, &r->kicked);
 }
 
 void nvr_recorder_finish(struct nvr_recorder *r)

@@ -2,6 +2,7 @@
  *
  * A slow disk stops only this thread; live goes on. It sleeps until it is kicked (the loop does
  * that at most four times a second) and writes what came since by one write().
+ * Only what lies in the core's window is written (gate.h); while there is none the thread sleeps.
  * A full or broken disk: the file is cut back to whole fragments and closed, on_state tells it,
  * every few seconds it tries again by itself.
  * Threads: all functions on the loop's thread; callbacks come on it too (by nvr_post). */
@@ -14,6 +15,7 @@
 
 #include "lib/base/macros.h"
 #include "lib/media/segment.h"
+#include "src/camera/gate.h"
 
 #define NVR_RECORDER_WAKE_MS 250
 #define NVR_RECORDER_RETRY_MS 3000
@@ -43,7 +45,14 @@ NVR_CHECK int nvr_recorder_new_take(uv_loop_t *loop, int root_fd, const char *ca
                                     struct nvr_recorder **ret_recorder);
 /* Read this ring, after what is still in the one before. fd is borrowed. */
 NVR_CHECK int nvr_recorder_set_ring(struct nvr_recorder *recorder, int fd);
-/* There is something new. */
+/* What is to be recorded; nothing before the first call. A window that begins reaches back into the
+ * ring, one that changes while a file is open goes on in it. now_us: where the stream is. */
+void nvr_recorder_set_window(struct nvr_recorder *recorder, const struct nvr_window *window,
+                             int64_t now_us);
+/* Now and then: ends a window whose frames fail to come, lets go of rings that are older than
+ * keep_ms and not needed for pre-roll. */
+void nvr_recorder_check_window(struct nvr_recorder *recorder, int64_t keep_ms);
+/* There is something new; costs nothing while nothing is wanted. */
 void nvr_recorder_kick(struct nvr_recorder *recorder);
 /* Nothing more comes for now: write the rest and close the file. */
 void nvr_recorder_finish(struct nvr_recorder *recorder);

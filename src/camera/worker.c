@@ -20,7 +20,8 @@ NVR_LOG_TOPIC("camera");
 
 #define HEARTBEAT_MS 5000
 #define RING_EXTRA_SECONDS 5
-#define STOP_MS 4000 /* for the core to acknowledge the last files */
+#define STREAM_AGE_MAX_US 60000000 /* later the wall clock is the better guess */
+#define STOP_MS 4000               /* for the core to acknowledge the last files */
 #define STOP_POLL_MS 20
 
 enum { MAIN, SUB, STREAMS };
@@ -36,9 +37,33 @@ struct worker {
     struct nvr_outbox *outbox;
     uv_timer_t heartbeat;
     int64_t kick_us;
-    int64_t stop_id; /* of the core's "stop", -1: none waits */
+    int64_t newest_us, newest_mono_us; /* end of the newest fragment, and when it came; 0: none */
+    int64_t stop_id;                   /* of the core's "stop", -1: none waits */
     int64_t stop_deadline_ms;
 };
+
+static unsigned ring_seconds(const struct worker *w)
+{
+    return w->config.pre_buffer_seconds + RING_EXTRA_SECONDS;
+}
+
+/* Where the stream is on its own clock: near the wall's, but it never jumps back. */
+static int64_t stream_now_us(const struct worker *w)
+{
+    const int64_t age_us = nvr_clock_mono_us() - w->newest_mono_us;
+
+    if (!w->newest_us || age_us > STREAM_AGE_MAX_US)
+        return nvr_clock_wall_us();
+    return w->newest_us + age_us;
+}
+
+static void set_window(struct worker *w, const struct nvr_window *window)
+{
+    const int64_t now_us = stream_now_us(w);
+    const struct nvr_window shifted = nvr_gate_shift(window, nvr_clock_wall_us(), now_us);
+
+    nvr_recorder_set_window(w->recorder, &shifted, now_us);
+}
 
 /* ---- to the core ---- */
 
@@ -67,6 +92,8 @@ static void on_heartbeat(uv_timer_t *timer)
         if (w->streams[i])
             nvr_stream_check(w->streams[i]);
     nvr_outbox_retry(w->outbox);
+    if (w->recorder)
+        nvr_recorder_check_window(w->recorder, ring_seconds(w) * INT64_C(1000));
     tell_heartbeat(w);
 }
 
@@ -92,6 +119,8 @@ static void on_fragment(struct nvr_stream *stream, const struct nvr_ring_entry *
 
     if (stream != w->streams[MAIN] || !w->recorder)
         return;
+    w->newest_us = entry->dts_us + entry->duration_us;
+    w->newest_mono_us = nvr_clock_mono_us();
     if (entry->arrival_us - w->kick_us < NVR_RECORDER_WAKE_MS * 1000 &&
         entry->arrival_us >= w->kick_us)
         return;
@@ -154,7 +183,7 @@ static int start_stream(struct worker *w, int which)
                               : (const char(*)[NVR_URL_MAX]) & w->config.sub_url,
         .urls_count = which == MAIN ? w->config.urls_count : 1,
         .ring_min = which == MAIN ? NVR_MUX_MAIN_MIN : NVR_MUX_SUB_MIN,
-        .keep_seconds = w->config.pre_buffer_seconds + RING_EXTRA_SECONDS,
+        .keep_seconds = ring_seconds(w),
         .breaker = &w->breaker,
     };
 
@@ -183,6 +212,8 @@ static int start_all(struct worker *w, const struct nvr_rpc_request *request)
 
     if (r == 0)
         r = start_recorder(w, request);
+    if (r == 0 && w->recorder)
+        set_window(w, &w->config.window);
     if (r == 0)
         r = start_stream(w, MAIN);
     if (r == 0 && w->config.sub_url[0])
@@ -323,6 +354,19 @@ static void handle_watch(struct worker *w, const struct nvr_rpc_request *request
     nvr_child_answer(w->child, request->id, json_object(), -1);
 }
 
+static void handle_record(struct worker *w, const struct nvr_rpc_request *request)
+{
+    struct nvr_window window;
+
+    if (nvr_window_parse(request->params, &window) < 0) {
+        nvr_child_refuse(w->child, request->id, NULL, "from_us or until_us is missing");
+        return;
+    }
+    if (w->recorder && !w->stopping)
+        set_window(w, &window);
+    nvr_child_answer(w->child, request->id, json_object(), -1);
+}
+
 static void handle_reconnect(struct worker *w, int64_t id)
 {
     w->breaker.until_ms = 0;
@@ -345,6 +389,8 @@ static void on_request(struct nvr_child *child, const struct nvr_rpc_request *re
         handle_watch(w, request, true);
     else if (strcmp(request->method, "unwatch") == 0)
         handle_watch(w, request, false);
+    else if (strcmp(request->method, "record") == 0)
+        handle_record(w, request);
     else if (strcmp(request->method, "reconnect") == 0)
         handle_reconnect(w, request->id);
     else if (request->id >= 0)

@@ -296,6 +296,7 @@ static void begin_recorder(struct bench *b)
 {
     static const struct nvr_recorder_handlers handlers = {.on_segment = on_segment,
                                                           .on_state = on_state};
+    const struct nvr_window always = {0, INT64_MAX};
     int fd;
 
     (void)snprintf(b->dir, sizeof(b->dir), "/tmp/heron-test-XXXXXX");
@@ -304,6 +305,7 @@ static void begin_recorder(struct bench *b)
     assert_true(fd >= 0);
     assert_int_equal(uv_loop_init(&b->loop), 0);
     assert_int_equal(nvr_recorder_new_take(&b->loop, fd, "door", 4, &handlers, b, &b->recorder), 0);
+    nvr_recorder_set_window(b->recorder, &always, nvr_clock_wall_us());
 }
 
 static void end_recorder(struct bench *b)

@@ -173,6 +173,56 @@ static void seeks_find_key_frames(void **state)
     nvr_ring_free(ring);
 }
 
+static void assert_before(struct nvr_ring_reader *reader, int64_t at_us, uint64_t sequence)
+{
+    struct nvr_ring_entry entry;
+
+    assert_int_equal(nvr_ring_reader_seek_before(reader, at_us), 0);
+    assert_int_equal(nvr_ring_reader_peek(reader, &entry), 1);
+    assert_int_equal(entry.sequence, sequence);
+    assert_true(entry.flags & NVR_RING_KEY);
+}
+
+/* Pre-roll: from the newest key frame that is old enough, else from the oldest there is. */
+static void seek_before_reaches_back(void **state)
+{
+    struct nvr_ring *ring = new_ring(SIZE);
+    struct nvr_ring_reader *reader = new_reader(ring);
+    struct nvr_ring_entry entry;
+
+    (void)state;
+    assert_int_equal(nvr_ring_reader_seek_before(reader, INT64_MAX), -ENOENT);
+    for (uint32_t i = 1; i <= 95; i++)
+        publish(ring, i, 500, i % 10 == 0 ? NVR_RING_KEY : 0);
+    assert_before(reader, 50000000, 50);
+    assert_before(reader, 50000001, 50);
+    assert_before(reader, 49999999, 40);
+    assert_before(reader, INT64_MAX, 90);
+    assert_before(reader, 95000000, 90);
+    assert_before(reader, 10000000, 10);
+    assert_before(reader, 9999999, 10);
+    assert_before(reader, 0, 10);
+    assert_before(reader, INT64_MIN, 10);
+    /* Overrun: what was asked for is overwritten, the oldest that is whole takes its place. */
+    for (uint32_t i = 96; i <= 215; i++)
+        publish(ring, i, 2500, i % 10 == 0 ? NVR_RING_KEY : 0);
+    assert_before(reader, 50000000, 120);
+    assert_before(reader, 160000000, 160);
+    assert_int_equal(nvr_ring_reader_get_lost(reader), 0);
+    /* A cursor at the oldest key frame is overtaken: it may reach back again. */
+    assert_before(reader, 0, 120);
+    for (uint32_t i = 216; i <= 230; i++)
+        publish(ring, i, 2500, i % 10 == 0 ? NVR_RING_KEY : 0);
+    assert_int_equal(nvr_ring_reader_peek(reader, &entry), -ESTALE);
+    assert_before(reader, 0, 130);
+    assert_int_equal(nvr_ring_reader_get_lost(reader), 10);
+    for (uint32_t i = 231; i <= 231 + SIZE / 2500; i++) /* no key frame is left */
+        publish(ring, i, 2500, 0);
+    assert_int_equal(nvr_ring_reader_seek_before(reader, 0), -ENOENT);
+    nvr_ring_reader_free(reader);
+    nvr_ring_free(ring);
+}
+
 static void an_overtaken_reader_is_told_what_it_lost(void **state)
 {
     struct nvr_ring *ring = new_ring(SIZE);
@@ -461,6 +511,7 @@ static void assert_entry(const struct forgery *forgery, int want)
         assert_int_equal(nvr_ring_reader_seek_key(reader), want);
         if (want == -EPROTO)
             assert_int_equal(nvr_ring_reader_seek_time(reader, 0), want);
+        assert_int_equal(nvr_ring_reader_seek_before(reader, 0), want);
     }
     (void)!nvr_ring_reader_peek(reader, &entry);
     (void)!nvr_ring_reader_next_borrow(reader, &entry, &data);
@@ -555,6 +606,7 @@ int main(void)
         cmocka_unit_test(entries_come_in_order_with_their_bytes),
         cmocka_unit_test(a_full_buffer_keeps_the_cursor),
         cmocka_unit_test(seeks_find_key_frames),
+        cmocka_unit_test(seek_before_reaches_back),
         cmocka_unit_test(an_overtaken_reader_is_told_what_it_lost),
         cmocka_unit_test(reserved_room_invalidates_at_once),
         cmocka_unit_test(inits_are_kept_by_epoch),

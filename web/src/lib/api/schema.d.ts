@@ -452,6 +452,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        ScheduleEntry: {
+            /** @description Days on which it begins */
+            days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+            /** @description HH:MM, 00:00 to 23:59 */
+            from: string;
+            /** @description HH:MM up to 24:00; not later than from: on the next day */
+            to: string;
+            /** @enum {string} */
+            mode: "off" | "continuous" | "motion" | "events";
+        };
         /** @description Every answer with a status of 400 and above. */
         Error: {
             error: {
@@ -541,6 +551,10 @@ export interface components {
             pre_buffer_seconds?: number;
             /** @default 5 */
             post_buffer_seconds?: number;
+            /** @default 2 */
+            flush_seconds?: number;
+            /** @description Weekly calendar of mode scheduled, in system.timezone. What no entry covers is off; of two that overlap the later one counts. */
+            schedule?: components["schemas"]["ScheduleEntry"][];
             retention?: {
                 /** @default 30 */
                 default_days?: number;
