@@ -58,11 +58,21 @@ static int append_chunk(const char *data, size_t size, void *arg)
     return nvr_buf_append(arg, data, size) < 0 ? -1 : 0;
 }
 
-int nvr_json_append(struct nvr_buf *buf, const json_t *value)
+static int append_json(struct nvr_buf *buf, const json_t *value, size_t flags)
 {
-    if (json_dump_callback(value, append_chunk, buf, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
+    if (json_dump_callback(value, append_chunk, buf, JSON_COMPACT | JSON_ENCODE_ANY | flags) < 0)
         return buf->error ? buf->error : -EINVAL;
     return 0;
+}
+
+int nvr_json_append(struct nvr_buf *buf, const json_t *value)
+{
+    return append_json(buf, value, 0);
+}
+
+int nvr_json_append_sorted(struct nvr_buf *buf, const json_t *value)
+{
+    return append_json(buf, value, JSON_SORT_KEYS);
 }
 
 char *nvr_json_dump(const json_t *value)

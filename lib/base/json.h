@@ -27,6 +27,8 @@ NVR_CHECK int nvr_json_parse(const char *text, size_t len, json_t **ret_value, c
                              size_t reason_size);
 /* Compact text appended to buf; 0 or the buffer's error. */
 NVR_CHECK int nvr_json_append(struct nvr_buf *buf, const json_t *value);
+/* The same with sorted keys: one text for one value, to be hashed or signed. */
+NVR_CHECK int nvr_json_append_sorted(struct nvr_buf *buf, const json_t *value);
 /* Compact malloc()ed text; NULL: out of memory. */
 char *nvr_json_dump(const json_t *value);
 

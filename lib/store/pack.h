@@ -1,5 +1,4 @@
-/* pack.h — columns in a compact form: key frames as LEB128 pairs, digests as bytes. Inside
- * lib/store. */
+/* pack.h — columns in a compact form: key frames as LEB128 pairs. Inside lib/store. */
 #ifndef NVR_STORE_PACK_H
 #define NVR_STORE_PACK_H
 
@@ -15,8 +14,5 @@
 size_t nvr_pack_keys(const struct nvr_recording *recording, uint8_t dst[NVR_PACK_KEYS_MAX]);
 /* Stops at the first damaged pair. */
 void nvr_unpack_keys(const uint8_t *data, size_t size, struct nvr_recording *recording);
-void nvr_pack_hex(const uint8_t *data, size_t size, char *dst); /* 2 * size + 1 bytes */
-/* 0, or -EINVAL: not exactly size bytes of hex. */
-NVR_CHECK int nvr_unpack_hex(const char *text, uint8_t *dst, size_t size);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/hex.h"
 #include "lib/store/db.h"
 #include "lib/store/pack.h"
 #include "lib/store/queries.h"
@@ -88,7 +89,7 @@ int nvr_recordings_upsert(struct nvr_db *db, const struct nvr_recording *recordi
     assert(db && recording);
     if (!is_storable(recording))
         return -EINVAL;
-    if (recording->checksum[0] != '\0' && nvr_unpack_hex(recording->checksum, checksum, 32) < 0)
+    if (recording->checksum[0] != '\0' && nvr_hex_decode(recording->checksum, checksum, 32) < 0)
         return -EINVAL;
     keys_size = nvr_pack_keys(recording, keys);
     r = nvr_db_prepare(db, sql_upsert, &s);
@@ -165,7 +166,7 @@ static void read_row(sqlite3_stmt *s, struct nvr_recording *row)
     row->init_size = (uint32_t)sqlite3_column_int64(s, 18);
     row->checksum[0] = '\0';
     if (sqlite3_column_bytes(s, 19) == 32)
-        nvr_pack_hex(sqlite3_column_blob(s, 19), 32, row->checksum);
+        nvr_hex_encode(sqlite3_column_blob(s, 19), 32, row->checksum);
     nvr_unpack_keys(sqlite3_column_blob(s, 20), (size_t)sqlite3_column_bytes(s, 20), row);
 }
 
