@@ -224,3 +224,15 @@ void nvr_column_text(sqlite3_stmt *statement, int index, char *dst, size_t dst_s
         memcpy(dst, text, len);
     dst[len] = '\0';
 }
+
+bool nvr_column_bytes(sqlite3_stmt *statement, int index, uint8_t *dst, size_t size)
+{
+    const void *data = sqlite3_column_blob(statement, index);
+    const bool fits = data && sqlite3_column_bytes(statement, index) == (int)size;
+
+    if (fits)
+        memcpy(dst, data, size);
+    else
+        memset(dst, 0, size);
+    return fits;
+}

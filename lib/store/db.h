@@ -12,8 +12,10 @@
 
 #include "lib/base/macros.h"
 
-#define NVR_DB_STATEMENTS_MAX 48
+#define NVR_DB_STATEMENTS_MAX 128
 #define NVR_DB_BUSY_MS 5000
+
+struct nvr_signing_key;
 
 struct nvr_db {
     sqlite3 *handle;
@@ -22,7 +24,8 @@ struct nvr_db {
         sqlite3_stmt *statement;
     } cache[NVR_DB_STATEMENTS_MAX];
     size_t cached;
-    struct nvr_db *next; /* the pool's list of idle connections */
+    const struct nvr_signing_key *key; /* the writer's: signs the links; NULL: they stay unsigned */
+    struct nvr_db *next;               /* the pool's list of idle connections */
 };
 
 enum nvr_db_mode { NVR_DB_WRITER, NVR_DB_READER };
@@ -63,5 +66,7 @@ void nvr_bind_double(sqlite3_stmt *statement, int index, double value);
 void nvr_bind_blob(sqlite3_stmt *statement, int index, const void *data, size_t size); /* 0: NULL */
 /* Text column into a fixed array; too long or NULL: cut, empty. */
 void nvr_column_text(sqlite3_stmt *statement, int index, char *dst, size_t dst_size);
+/* A blob of exactly size bytes; false: it is something else, dst is zeroed. */
+bool nvr_column_bytes(sqlite3_stmt *statement, int index, uint8_t *dst, size_t size);
 
 #endif

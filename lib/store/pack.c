@@ -64,3 +64,48 @@ void nvr_unpack_keys(const uint8_t *data, size_t size, struct nvr_recording *rec
         recording->keys_count++;
     }
 }
+
+size_t nvr_pack_digests(const struct nvr_recording *recording, uint8_t dst[NVR_PACK_DIGESTS_MAX])
+{
+    uint32_t ms = 0, offset = 0;
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < recording->digests_count; i++) {
+        const struct nvr_prefix_digest *digest = &recording->digests[i];
+
+        size += put_number(dst + size, digest->ms - ms);
+        size += put_number(dst + size, (uint32_t)digest->offset - offset);
+        memcpy(dst + size, digest->sha256, sizeof(digest->sha256));
+        size += sizeof(digest->sha256);
+        ms = digest->ms;
+        offset = (uint32_t)digest->offset;
+    }
+    return size;
+}
+
+void nvr_unpack_digests(const uint8_t *data, size_t size, struct nvr_recording *recording)
+{
+    uint32_t ms = 0, offset = 0, value = 0;
+    size_t pos = 0, n;
+
+    recording->digests_count = 0;
+    while (pos < size && recording->digests_count < NVR_RECORDING_DIGESTS_MAX) {
+        struct nvr_prefix_digest *digest = &recording->digests[recording->digests_count];
+
+        n = get_number(data + pos, size - pos, &value);
+        if (n == 0)
+            return;
+        ms += value;
+        pos += n;
+        n = get_number(data + pos, size - pos, &value);
+        if (n == 0 || size - pos - n < sizeof(digest->sha256))
+            return;
+        offset += value;
+        pos += n;
+        digest->ms = ms;
+        digest->offset = offset;
+        memcpy(digest->sha256, data + pos, sizeof(digest->sha256));
+        pos += sizeof(digest->sha256);
+        recording->digests_count++;
+    }
+}

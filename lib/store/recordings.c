@@ -5,25 +5,31 @@
 #include <string.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/clock.h"
 #include "lib/base/hex.h"
 #include "lib/store/db.h"
+#include "lib/store/evidence.h"
 #include "lib/store/pack.h"
 #include "lib/store/queries.h"
 
 #define SUMMARY                                                                                    \
     "camera_id, start_ms, end_ms, file_size, stream, file_path, tier, has_events, event_count, "   \
     "protected, codec, codec_string, audio_codec, width, height, fps, bitrate, init_id, "          \
-    "init_size, checksum"
-#define SELECT "SELECT " SUMMARY ", keyframes FROM recordings "
-#define SELECT_SHORT "SELECT " SUMMARY ", NULL FROM recordings "
+    "init_size, checksum, motion, location, seq, chain_prev, chain, signature"
+#define SELECT "SELECT " SUMMARY ", keyframes, digests FROM recordings "
+#define SELECT_SHORT "SELECT " SUMMARY ", NULL, NULL FROM recordings "
 
+/* What was found out about its time stays when the file is indexed again. */
 static const char sql_upsert[] =
-    "INSERT INTO recordings (" SUMMARY ", keyframes) "
-    "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21) "
+    "INSERT INTO recordings (" SUMMARY ", keyframes, digests, checked_ms) "
+    "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,"
+    "?24,?25,?26,?27,?28,?29) "
     "ON CONFLICT (camera_id, start_ms) DO UPDATE SET end_ms=?3, file_size=?4, stream=?5, "
-    "file_path=?6, tier=?7, has_events=?8, event_count=?9, protected=?10, codec=?11, "
-    "codec_string=?12, audio_codec=?13, width=?14, height=?15, fps=?16, bitrate=?17, "
-    "init_id=?18, init_size=?19, checksum=?20, keyframes=?21, chain=NULL, signature=NULL";
+    "file_path=?6, tier=?7, has_events=max(has_events, ?8), event_count=max(event_count, ?9), "
+    "protected=max(protected, ?10), codec=?11, codec_string=?12, audio_codec=?13, width=?14, "
+    "height=?15, fps=?16, bitrate=?17, init_id=?18, init_size=?19, checksum=?20, "
+    "motion=max(motion, ?21), location=?22, seq=?23, chain_prev=?24, chain=?25, signature=?26, "
+    "keyframes=?27, digests=?28, checked_ms=?29";
 static const char sql_delete[] = "DELETE FROM recordings WHERE camera_id = ? AND start_ms = ?";
 static const char sql_delete_camera[] = "DELETE FROM recordings WHERE camera_id = ?";
 static const char sql_get[] = SELECT "WHERE camera_id = ? AND start_ms = ?";
@@ -76,25 +82,12 @@ static bool is_storable(const struct nvr_recording *recording)
     return nvr_slug_is_valid(recording->camera_id) && recording->start_ms >= 0 &&
            recording->end_ms >= recording->start_ms &&
            recording->end_ms - recording->start_ms <= NVR_RECORDING_SPAN_MAX_MS &&
-           recording->keys_count <= NVR_RECORDING_KEYS_MAX;
+           recording->keys_count <= NVR_RECORDING_KEYS_MAX &&
+           recording->digests_count <= NVR_RECORDING_DIGESTS_MAX;
 }
 
-int nvr_recordings_upsert(struct nvr_db *db, const struct nvr_recording *recording)
+static void bind_file(sqlite3_stmt *s, const struct nvr_recording *recording)
 {
-    NVR_AUTO_STATEMENT s = NULL;
-    uint8_t keys[NVR_PACK_KEYS_MAX], checksum[32];
-    size_t keys_size;
-    int r;
-
-    assert(db && recording);
-    if (!is_storable(recording))
-        return -EINVAL;
-    if (recording->checksum[0] != '\0' && nvr_hex_decode(recording->checksum, checksum, 32) < 0)
-        return -EINVAL;
-    keys_size = nvr_pack_keys(recording, keys);
-    r = nvr_db_prepare(db, sql_upsert, &s);
-    if (r < 0)
-        return r;
     nvr_bind_text(s, 1, recording->camera_id);
     nvr_bind_int(s, 2, recording->start_ms);
     nvr_bind_int(s, 3, recording->end_ms);
@@ -114,9 +107,73 @@ int nvr_recordings_upsert(struct nvr_db *db, const struct nvr_recording *recordi
     nvr_bind_int(s, 17, recording->bitrate);
     nvr_bind_text(s, 18, recording->init_id);
     nvr_bind_int(s, 19, recording->init_size);
-    nvr_bind_blob(s, 20, checksum, recording->checksum[0] != '\0' ? sizeof(checksum) : 0);
-    nvr_bind_blob(s, 21, keys, keys_size);
+    nvr_bind_int(s, 21, recording->motion);
+    nvr_bind_int(s, 22, recording->location);
+}
+
+static void bind_link(sqlite3_stmt *s, const struct nvr_evidence_link *link)
+{
+    nvr_bind_int(s, 23, link->seq);
+    nvr_bind_blob(s, 24, link->prev, sizeof(link->prev));
+    nvr_bind_blob(s, 25, link->chain, sizeof(link->chain));
+    nvr_bind_blob(s, 26, link->signature, link->is_signed ? sizeof(link->signature) : 0);
+}
+
+static bool fill_link(const struct nvr_recording *recording, struct nvr_evidence_link *link)
+{
+    *link = (struct nvr_evidence_link){
+        .start_ms = recording->start_ms, .end_ms = recording->end_ms, .size = recording->file_size};
+    memcpy(link->camera, recording->camera_id, sizeof(link->camera));
+    return nvr_hex_decode(recording->checksum, link->sha256, sizeof(link->sha256)) == 0;
+}
+
+int nvr_recordings_upsert(struct nvr_db *db, const struct nvr_recording *recording)
+{
+    NVR_AUTO_STATEMENT s = NULL;
+    uint8_t keys[NVR_PACK_KEYS_MAX], digests[NVR_PACK_DIGESTS_MAX];
+    struct nvr_evidence_link link;
+    size_t keys_size, digests_size;
+    bool has_checksum;
+    int r;
+
+    assert(db && recording);
+    if (!is_storable(recording))
+        return -EINVAL;
+    has_checksum = fill_link(recording, &link);
+    if (recording->checksum[0] != '\0' && !has_checksum)
+        return -EINVAL;
+    if (has_checksum) {
+        r = nvr_evidence_extend(db, &link);
+        if (r < 0)
+            return r;
+    }
+    keys_size = nvr_pack_keys(recording, keys);
+    digests_size = nvr_pack_digests(recording, digests);
+    r = nvr_db_prepare(db, sql_upsert, &s);
+    if (r < 0)
+        return r;
+    bind_file(s, recording);
+    if (has_checksum) {
+        nvr_bind_blob(s, 20, link.sha256, sizeof(link.sha256));
+        bind_link(s, &link);
+    }
+    nvr_bind_blob(s, 27, keys, keys_size);
+    nvr_bind_blob(s, 28, digests, digests_size);
+    nvr_bind_int(s, 29, nvr_clock_wall_ms()); /* the checksum was made from the bytes just now */
     return nvr_db_run(db, s);
+}
+
+bool nvr_recording_get_link(const struct nvr_recording *recording,
+                            struct nvr_evidence_link *ret_link)
+{
+    if (recording->seq <= 0 || !fill_link(recording, ret_link))
+        return false;
+    ret_link->seq = recording->seq;
+    ret_link->is_signed = recording->is_signed;
+    memcpy(ret_link->prev, recording->chain_prev, sizeof(ret_link->prev));
+    memcpy(ret_link->chain, recording->chain, sizeof(ret_link->chain));
+    memcpy(ret_link->signature, recording->signature, sizeof(ret_link->signature));
+    return true;
 }
 
 int nvr_recordings_delete(struct nvr_db *db, const char *camera_id, int64_t start_ms)
@@ -144,7 +201,6 @@ int nvr_recordings_delete_camera(struct nvr_db *db, const char *camera_id)
 
 static void read_row(sqlite3_stmt *s, struct nvr_recording *row)
 {
-    row->keys_count = 0;
     nvr_column_text(s, 0, row->camera_id, sizeof(row->camera_id));
     row->start_ms = sqlite3_column_int64(s, 1);
     row->end_ms = sqlite3_column_int64(s, 2);
@@ -167,7 +223,15 @@ static void read_row(sqlite3_stmt *s, struct nvr_recording *row)
     row->checksum[0] = '\0';
     if (sqlite3_column_bytes(s, 19) == 32)
         nvr_hex_encode(sqlite3_column_blob(s, 19), 32, row->checksum);
-    nvr_unpack_keys(sqlite3_column_blob(s, 20), (size_t)sqlite3_column_bytes(s, 20), row);
+    row->motion = sqlite3_column_int(s, 20) != 0;
+    row->location = sqlite3_column_int64(s, 21);
+    row->seq = sqlite3_column_int64(s, 22);
+    (void)nvr_column_bytes(s, 23, row->chain_prev, sizeof(row->chain_prev));
+    if (!nvr_column_bytes(s, 24, row->chain, sizeof(row->chain)))
+        row->seq = 0;
+    row->is_signed = nvr_column_bytes(s, 25, row->signature, sizeof(row->signature));
+    nvr_unpack_keys(sqlite3_column_blob(s, 26), (size_t)sqlite3_column_bytes(s, 26), row);
+    nvr_unpack_digests(sqlite3_column_blob(s, 27), (size_t)sqlite3_column_bytes(s, 27), row);
 }
 
 static int get_one(struct nvr_db *db, const char *sql, const char *camera_id, int64_t start_ms,

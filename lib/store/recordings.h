@@ -7,11 +7,13 @@
 
 #include "lib/base/id.h"
 #include "lib/base/macros.h"
+#include "lib/media/evidence.h"
 #include "lib/store/store.h"
 
 #define NVR_RECORDING_ID_SIZE (NVR_SLUG_SIZE + 24) /* "<camera_id>-<start_ms>" */
 #define NVR_RECORDING_PATH_SIZE 256
 #define NVR_RECORDING_KEYS_MAX 512
+#define NVR_RECORDING_DIGESTS_MAX 128
 #define NVR_RECORDING_SPAN_MAX_MS                                                                  \
     INT64_C(3600000) /* no segment is longer; bounds overlap searches */
 #define NVR_RECORDINGS_LIMIT_MAX 10000
@@ -23,8 +25,9 @@ struct nvr_recording {
     int64_t start_ms, end_ms;
     char file_path[NVR_RECORDING_PATH_SIZE]; /* below the recordings folder */
     int64_t file_size;
-    char tier[8]; /* hot|warm|cold */
-    bool has_events, protected_;
+    char tier[8];     /* hot|warm|cold */
+    int64_t location; /* storage_locations; 0: the recordings folder */
+    bool motion, has_events, protected_;
     int64_t event_count;
     char codec[16], audio_codec[16], codec_string[96];
     uint32_t width, height;
@@ -33,11 +36,20 @@ struct nvr_recording {
     char init_id[40];
     uint32_t init_size;
     char checksum[65]; /* hex SHA-256 of the file */
+    /* Its link of the camera's chain, made by the upsert; seq 0: none (from before there was one).
+     */
+    int64_t seq;
+    bool is_signed;
+    uint8_t chain_prev[NVR_SHA256_SIZE], chain[NVR_SHA256_SIZE];
+    uint8_t signature[NVR_ED25519_SIGNATURE_SIZE];
     /* key frames: ms after start, byte offset; stored packed (varint deltas) */
     uint32_t keys_count;
     struct {
         uint32_t ms, offset;
     } keys[NVR_RECORDING_KEYS_MAX];
+    /* With the key frames: prefix digests about every second. */
+    uint32_t digests_count;
+    struct nvr_prefix_digest digests[NVR_RECORDING_DIGESTS_MAX];
 };
 
 void nvr_recording_id(const char *camera_id, int64_t start_ms, char dst[NVR_RECORDING_ID_SIZE]);
@@ -45,11 +57,17 @@ void nvr_recording_id(const char *camera_id, int64_t start_ms, char dst[NVR_RECO
 NVR_CHECK int nvr_recording_id_parse(const char *id, char camera_id[NVR_SLUG_SIZE],
                                      int64_t *ret_start_ms);
 
-/* In a write job. Same camera and start again: replaced (a repaired file). -EINVAL: a field is out
+/* In a write job. Same camera and start again: replaced (a repaired file); what is known of its
+ * motion, events and protection stays. The row becomes the next link of its camera's evidence
+ * chain, signed with the store's key; the same bytes again keep their link. -EINVAL: a field is out
  * of range (longer than NVR_RECORDING_SPAN_MAX_MS, checksum no hex …). */
 NVR_CHECK int nvr_recordings_upsert(struct nvr_db *db, const struct nvr_recording *recording);
 NVR_CHECK int nvr_recordings_delete(struct nvr_db *db, const char *camera_id, int64_t start_ms);
 NVR_CHECK int nvr_recordings_delete_camera(struct nvr_db *db, const char *camera_id);
+
+/* The row's link; false: it has none. */
+bool nvr_recording_get_link(const struct nvr_recording *recording,
+                            struct nvr_evidence_link *ret_link);
 
 /* 0 or -ENOENT. */
 NVR_CHECK int nvr_recordings_get(struct nvr_db *db, const char *camera_id, int64_t start_ms,

@@ -120,6 +120,18 @@ void nvr_store_close(struct nvr_store *store)
     store_free(store);
 }
 
+static int use_key(struct nvr_db *db, void *arg)
+{
+    db->key = arg;
+    return 0;
+}
+
+int nvr_store_set_key(struct nvr_store *store, const struct nvr_signing_key *key)
+{
+    /* The queue keeps its order: whatever is written later is signed. */
+    return nvr_writer_post(store->writer, use_key, NULL, (void *)(uintptr_t)key);
+}
+
 int nvr_store_write(struct nvr_store *store, nvr_store_job job, nvr_store_done done, void *arg)
 {
     return nvr_writer_post(store->writer, job, done, arg);

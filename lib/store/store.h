@@ -17,6 +17,7 @@
 #define NVR_STORE_READERS_MAX 8
 
 struct nvr_store;
+struct nvr_signing_key;
 struct nvr_db; /* one connection, valid inside a write job or between read_begin and read_end */
 
 /* Opens (creates) path, migrates it (a copy is made first when there is something to migrate),
@@ -25,6 +26,9 @@ struct nvr_db; /* one connection, valid inside a write job or between read_begin
 NVR_CHECK int nvr_store_open(const char *path, struct nvr_store **ret_store);
 /* Everything queued is committed first. NULL: no-op. */
 void nvr_store_close(struct nvr_store *store);
+
+/* Signs what is recorded from now on (recordings.h); borrowed until the store is closed. */
+NVR_CHECK int nvr_store_set_key(struct nvr_store *store, const struct nvr_signing_key *key);
 
 /* Runs in the writer thread inside a transaction shared with others (own savepoint: a job that
  * fails is undone alone). Result: 0 or -errno. */

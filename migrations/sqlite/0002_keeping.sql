@@ -18,6 +18,8 @@ ALTER TABLE recordings ADD COLUMN checked_ms INTEGER; -- last time its bytes wer
 
 CREATE INDEX recordings_by_rank ON recordings (camera_id, rank, start_ms);
 CREATE INDEX recordings_by_tier ON recordings (tier, rank, start_ms, camera_id);
+-- What the background check reads next. Cold files are not fetched for it.
+CREATE INDEX recordings_by_check ON recordings (checked_ms) WHERE tier <> 'cold';
 CREATE INDEX recordings_by_seq ON recordings (camera_id, seq) WHERE seq IS NOT NULL;
 
 CREATE TABLE storage_locations (
