@@ -108,6 +108,10 @@ NVR_CHECK int nvr_proof_add_gap(struct nvr_proof *proof, const char *camera, int
                                 int64_t end_ms, const char *cause);
 NVR_CHECK int nvr_proof_add_checkpoint(struct nvr_proof *proof,
                                        const struct nvr_evidence_checkpoint *checkpoint);
+/* SHA-256 of the file's bytes before the proof that are in no segment (ftyp, moov, box headers; of
+ * a re-encoded file: all): nothing around the recorded bytes can be changed either. */
+NVR_CHECK int nvr_proof_set_container(struct nvr_proof *proof,
+                                      const uint8_t sha256[NVR_SHA256_SIZE]);
 /* The bytes to sign: "heron proof 1\n" and the proof as compact JSON with sorted keys, without its
  * signature. Appended to buf. */
 NVR_CHECK int nvr_proof_message(const struct nvr_proof *proof, struct nvr_buf *buf);
@@ -131,6 +135,8 @@ size_t nvr_proof_get_segments(const struct nvr_proof *proof,
 size_t nvr_proof_get_gaps(const struct nvr_proof *proof, const struct nvr_proof_range **ret_gaps);
 size_t nvr_proof_get_checkpoints(const struct nvr_proof *proof,
                                  const struct nvr_evidence_checkpoint **ret_checkpoints);
+/* NULL: the proof says nothing about it. */
+const uint8_t *nvr_proof_get_container(const struct nvr_proof *proof);
 /* The document's own signature, by key. */
 bool nvr_proof_signature_is_good(const struct nvr_proof *proof,
                                  const uint8_t key[NVR_ED25519_KEY_SIZE]);

@@ -22,6 +22,8 @@ struct nvr_proof {
     int64_t created_ms;
     uint8_t public_key[NVR_ED25519_KEY_SIZE];
     uint8_t signature[NVR_ED25519_SIGNATURE_SIZE];
+    uint8_t container[NVR_SHA256_SIZE];
+    bool has_container;
     struct nvr_proof_range *items, *gaps;
     size_t items_count, gaps_count;
     struct nvr_proof_segment *segments;
@@ -176,6 +178,14 @@ int nvr_proof_add_checkpoint(struct nvr_proof *proof,
                             "chain", hex_json(checkpoint->chain, sizeof(checkpoint->chain)),
                             "signature",
                             hex_json(checkpoint->signature, sizeof(checkpoint->signature))));
+}
+
+int nvr_proof_set_container(struct nvr_proof *proof, const uint8_t sha256[NVR_SHA256_SIZE])
+{
+    return json_object_set_new(proof->root, "container_sha256", hex_json(sha256, NVR_SHA256_SIZE)) <
+                   0
+               ? -ENOMEM
+               : 0;
 }
 
 int nvr_proof_message(const struct nvr_proof *proof, struct nvr_buf *buf)
@@ -446,6 +456,11 @@ static int read_root(struct reader *reader, struct nvr_proof *proof)
                      sizeof(proof->public_key));
     if (r == 0)
         r = read_hex(reader, proof->root, "signature", proof->signature, sizeof(proof->signature));
+    if (r == 0 && json_object_get(proof->root, "container_sha256")) {
+        r = read_hex(reader, proof->root, "container_sha256", proof->container,
+                     sizeof(proof->container));
+        proof->has_container = true;
+    }
     if (r == 0)
         r = read_ranges(reader, proof, "items", NVR_PROOF_ITEMS_MAX, &proof->items,
                         &proof->items_count);
@@ -526,6 +541,11 @@ size_t nvr_proof_get_checkpoints(const struct nvr_proof *proof,
 {
     *ret_checkpoints = proof->checkpoints;
     return proof->checkpoints_count;
+}
+
+const uint8_t *nvr_proof_get_container(const struct nvr_proof *proof)
+{
+    return proof->has_container ? proof->container : NULL;
 }
 
 bool nvr_proof_signature_is_good(const struct nvr_proof *proof,

@@ -17,8 +17,9 @@ enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 struct cli_options {
     const char *config, *data, *listen, *server;
     const char *id, *name, *sub_url, *username, *transport; /* of a camera */
+    const char *key;                                        /* public, for verify */
     bool demo, json, delete_recordings;
-    const char *args[8]; /* words after the command */
+    const char *args[64]; /* words after the command */
     size_t args_count;
 };
 
@@ -51,6 +52,7 @@ int cmd_serve(const struct cli_options *options);
 int cmd_camera(const struct cli_options *options);
 int cmd_recordings(const struct cli_options *options);
 int cmd_config(const struct cli_options *options);
+int cmd_verify(const struct cli_options *options);
 int cmd_doctor(const struct cli_options *options);
 /* Becomes the simulator, and ends with its parent. argv: from the simulator's name on. */
 int cmd_demo_camera(int argc, char **argv);

@@ -25,6 +25,8 @@ static const char help[] =
     "  nvr camera remove ID [--delete-recordings]\n"
     "  nvr recordings list [CAMERA]     newest first\n"
     "  nvr recordings reindex           rebuild the index from the files (server stopped)\n"
+    "  nvr verify FILE… [--key KEY]     is an exported file what was recorded? Needs no server;\n"
+    "                                   KEY: the recorder's public key, or a file with it\n"
     "  nvr config check [FILE]          is the configuration sound?\n"
     "  nvr doctor                       storage, database, sandbox, ports\n"
     "  nvr version\n"
@@ -58,7 +60,7 @@ static int cmd_version(const struct cli_options *options)
 static const struct command commands[] = {
     {"serve", cmd_serve},   {"camera", cmd_camera}, {"recordings", cmd_recordings},
     {"config", cmd_config}, {"doctor", cmd_doctor}, {"version", cmd_version},
-    {"help", cmd_help},
+    {"help", cmd_help},     {"verify", cmd_verify},
 };
 
 int cli_usage_error(const char *fmt, ...)
@@ -89,6 +91,7 @@ static const char **value_option(struct cli_options *options, const char *name, 
         {"--sub-url", &options->sub_url},
         {"--username", &options->username},
         {"--transport", &options->transport},
+        {"--key", &options->key},
     };
 
     for (size_t i = 0; i < NVR_ARRAY_SIZE(known); i++)

@@ -14,6 +14,7 @@
 #include "lib/base/file.h"
 #include "lib/base/hex.h"
 #include "lib/config/signing_key.h"
+#include "lib/media/byte_check.h"
 #include "lib/media/evidence.h"
 
 #define T0 INT64_C(1760000000000)
@@ -297,6 +298,57 @@ static void test_key_file(void **state)
     assert_int_equal(nvr_signing_key_open("/proc/no/such/key", &key), -ENOENT);
 }
 
+/* Fed in pieces of any size, the second of the first changed byte is found. */
+static void test_byte_check(void **state)
+{
+    static uint8_t data[10000], was;
+    struct nvr_prefix_digest digests[9];
+    struct nvr_byte_check check;
+    uint8_t whole[NVR_SHA256_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 31 + i / 256);
+    for (uint32_t i = 0; i < 9; i++) {
+        uint8_t sha256[NVR_SHA256_SIZE];
+        struct sha256_ctx context;
+
+        sha256_init(&context);
+        sha256_update(&context, 1000 * (i + 1), data);
+        sha256_digest(&context, sizeof(sha256), sha256);
+        digests[i] = (struct nvr_prefix_digest){.ms = 100 * (i + 1), .offset = 1000 * (i + 1)};
+        memcpy(digests[i].sha256, sha256, sizeof(digests[i].sha256));
+    }
+    nvr_byte_check_init(&check, NULL, 0);
+    nvr_byte_check_update(&check, data, sizeof(data));
+    sha256_digest(&check.context, sizeof(whole), whole);
+    for (size_t at = 0; at < sizeof(data); at += 499) {
+        was = data[at];
+        data[at] ^= 1;
+        for (size_t piece = 1; piece <= sizeof(data); piece = piece * 7 + 3) {
+            nvr_byte_check_init(&check, digests, 9);
+            for (size_t i = 0; i < sizeof(data); i += piece)
+                nvr_byte_check_update(&check, data + i, NVR_MIN(piece, sizeof(data) - i));
+            assert_false(nvr_byte_check_finish(&check, whole));
+            assert_int_equal(nvr_byte_check_get_changed_ms(&check), at / 1000 * 100);
+        }
+        data[at] = was;
+    }
+    nvr_byte_check_init(&check, digests, 9);
+    nvr_byte_check_update(&check, data, sizeof(data));
+    assert_true(nvr_byte_check_finish(&check, whole));
+    /* Without digests: changed, but nobody knows where. */
+    nvr_byte_check_init(&check, NULL, 0);
+    nvr_byte_check_update(&check, data, sizeof(data) - 1);
+    assert_false(nvr_byte_check_finish(&check, whole));
+    assert_int_equal(nvr_byte_check_get_changed_ms(&check), -1);
+    /* Damaged digests. */
+    digests[4].offset = 10;
+    nvr_byte_check_init(&check, digests, 9);
+    nvr_byte_check_update(&check, data, sizeof(data));
+    assert_true(nvr_byte_check_finish(&check, whole));
+}
+
 static void test_hex(void **state)
 {
     uint8_t bytes[3];
@@ -318,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_proof_every_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(test_proof_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_key_file, setup, teardown),
+        cmocka_unit_test(test_byte_check),
         cmocka_unit_test(test_hex),
     };
 
