@@ -8,5 +8,6 @@ extern const char *const nvr_cameras_queries[];
 extern const char *const nvr_retention_queries[];
 extern const char *const nvr_locations_queries[];
 extern const char *const nvr_evidence_queries[];
+extern const char *const nvr_causes_queries[];
 
 #endif

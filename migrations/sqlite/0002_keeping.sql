@@ -94,6 +94,7 @@ CREATE TABLE recording_causes (
     detail       TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (camera_id, start_ms, cause)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX recording_causes_open ON recording_causes (camera_id) WHERE end_ms IS NULL;
 
 CREATE TABLE protected_ranges (
     id           INTEGER PRIMARY KEY NOT NULL,

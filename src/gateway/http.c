@@ -12,6 +12,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/metrics.h"
 #include "src/gateway/guard.h"
 #include "src/gateway/request.h"
 
@@ -32,12 +33,29 @@ static struct nvr_http_server *server_of(struct lws *wsi)
     return lws_context_user(lws_get_context(wsi));
 }
 
+static const struct nvr_metric requests_total = {
+    "heron_http_requests_total", "Answered requests by class of status.", NVR_METRIC_COUNTER};
+static const struct nvr_metric request_seconds = {"heron_http_request_seconds_total",
+                                                  "Time from headers to the answer's last byte.",
+                                                  NVR_METRIC_COUNTER};
+
+static void count_answer(const struct nvr_http_request *request, double ms)
+{
+    char labels[NVR_METRIC_LABELS_SIZE] = "";
+    const char class[] = {(char)('0' + request->status / 100 % 10), 'x', 'x', '\0'};
+
+    (void)nvr_metric_label(labels, "status", class);
+    nvr_metric_add(&requests_total, labels, 1);
+    nvr_metric_add(&request_seconds, labels, ms / 1000);
+}
+
 static void log_answer(const struct nvr_http_request *request)
 {
     const double ms = (double)(nvr_clock_mono_us() - request->started_us) / 1000.0;
     const bool is_read = request->method == NVR_HTTP_GET || request->method == NVR_HTTP_HEAD ||
                          request->method == NVR_HTTP_OPTIONS;
 
+    count_answer(request, ms);
     nvr_log_set_request(request->id);
     if (is_read)
         log_debug("%s %s %u, %.1f ms", nvr_http_method_name(request->method), request->path,

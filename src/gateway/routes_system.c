@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/base/metrics.h"
 #include "src/gateway/private.h"
+
+NVR_LOG_TOPIC("gateway");
 
 #define JSON "application/json"
 
@@ -79,9 +82,21 @@ static void handle_logs(struct nvr_http_request *request, void *arg)
     nvr_http_reply_json_take(request, 200, logs);
 }
 
+static void handle_metrics(struct nvr_http_request *request, void *arg)
+{
+    struct nvr_buf text;
+
+    (void)arg;
+    nvr_buf_init(&text, NVR_METRICS_TEXT_MAX);
+    if (nvr_metrics_write(&text) < 0)
+        log_warn("the metrics do not fit");
+    nvr_http_reply_buf_take(request, 200, "text/plain; version=0.0.4; charset=utf-8", &text);
+}
+
 const struct nvr_route nvr_system_routes[] = {
     {NVR_HTTP_GET, 0, "/health", handle_health, "health", "Is Heron well?", JSON},
     {NVR_HTTP_GET, 0, "/status", handle_status, "health", "Everything in numbers", JSON},
+    {NVR_HTTP_GET, 0, "/metrics", handle_metrics, "health", "Numbers for Prometheus", NULL},
     {NVR_HTTP_GET, 0, "/workers", handle_workers, "health", "List workers", JSON},
     {NVR_HTTP_GET, 0, "/workers/{id}", handle_worker, "health", "Get a worker", JSON},
     {NVR_HTTP_GET, 0, "/api/v1/system/info", handle_info, "system", "Version, storage, warnings",

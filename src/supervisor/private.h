@@ -235,6 +235,10 @@ json_t *worker_to_json_full(const struct worker *worker); /* with what takes lon
 NVR_CHECK int daily_start(struct nvr_supervisor *sv, uint64_t first_ms);
 void daily_stop(struct nvr_supervisor *sv);
 
+/* metrics.c: answers GET /metrics */
+NVR_CHECK int metrics_start(struct nvr_supervisor *sv);
+void metrics_stop(struct nvr_supervisor *sv);
+
 /* storage.c */
 NVR_CHECK int storage_start(struct nvr_supervisor *sv);
 void storage_stop(struct nvr_supervisor *sv);

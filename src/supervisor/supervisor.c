@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/metrics.h"
 #include "src/supervisor/private.h"
 
 NVR_LOG_TOPIC("supervisor");
@@ -116,6 +117,8 @@ static int start_parts(struct nvr_supervisor *sv, const char *config_path)
         camera_update_wanted(camera);
     r = storage_start(sv);
     if (r == 0)
+        r = metrics_start(sv);
+    if (r == 0)
         r = daily_start(sv, DAILY_FIRST_MS);
     if (r == 0)
         r = config_file_watch(sv);
@@ -131,6 +134,7 @@ static void close_parts(struct nvr_supervisor *sv)
     (void)reconcile_stop(sv->reconcile);
     jobs_cancel_all(&sv->jobs);
     storage_stop(sv);
+    metrics_stop(sv);
     daily_stop(sv);
     config_file_close(sv);
     zygotes_stop(sv);
@@ -233,6 +237,7 @@ void nvr_supervisor_free(struct nvr_supervisor *sv)
     nvr_config_key_free(sv->file.key);
     nvr_bus_free(sv->bus);
     logs_close();
+    nvr_metrics_done();
     free(sv);
 }
 

@@ -57,6 +57,23 @@ static void answers_and_headers(void **state)
     assert_int_equal(status_of(f, "GET", "/health", "", NULL), 503);
 }
 
+static void metrics(void **state)
+{
+    struct fixture *f = *state;
+    struct answer answer;
+
+    assert_int_equal(status_of(f, "GET", "/health", "", NULL), 200);
+    assert_int_equal(status_of(f, "GET", "/api/v1/none", "", NULL), 404);
+    fetch(f, "GET", "/metrics", "Accept: application/openmetrics-text;version=1.0.0\r\n", NULL,
+          &answer);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer_header(&answer, "Content-Type"),
+                        "text/plain; version=0.0.4; charset=utf-8");
+    assert_non_null(strstr(answer.body, "\n# TYPE heron_http_requests_total counter\n"));
+    assert_non_null(strstr(answer.body, "\nheron_http_requests_total{status=\"4xx\"} "));
+    answer_done(&answer);
+}
+
 static void errors(void **state)
 {
     struct fixture *f = *state;
@@ -642,6 +659,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         T(answers_and_headers),
+        T(metrics),
         T(errors),
         T(bad_json_tells_the_place),
         T(limits),
