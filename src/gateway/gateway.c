@@ -55,6 +55,8 @@ int nvr_gateway_start(const struct nvr_gateway_options *options, struct nvr_gate
     if (r == 0)
         r = nvr_live_new(gateway, &gateway->live);
     if (r == 0)
+        r = nvr_events_new(gateway, &gateway->events);
+    if (r == 0)
         r = nvr_http_start(&http, &gateway->http);
     if (r == 0) {
         gateway->was_started = true;
@@ -94,6 +96,7 @@ void nvr_gateway_free(struct nvr_gateway *gateway)
         nvr_http_free(gateway->http);
     nvr_snapshots_free(gateway->snapshots);
     nvr_live_free(gateway->live);
+    nvr_events_free(gateway->events);
     if (gateway->web_fd >= 0)
         close(gateway->web_fd);
     free(gateway->web_dir);

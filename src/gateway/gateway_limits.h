@@ -26,6 +26,13 @@
 #define NVR_WS_UNSENT_MAX (128L * 1024)        /* bytes the kernel may hold unsent for a viewer */
 #define NVR_WS_MESSAGE_MAX (16L * 1024 * 1024) /* one fragment */
 
+#define NVR_WS_RECEIVED_MAX (16L * 1024) /* one message of a client; the connection ends above */
+
+#define NVR_EVENTS_CLIENTS_MAX 64           /* /ws; 503 above */
+#define NVR_EVENTS_PATTERNS_MAX 32          /* topics of one client; the connection ends above */
+#define NVR_EVENTS_UNSENT_MAX (256L * 1024) /* bytes waiting for a slow client; lost above */
+#define NVR_EVENTS_WAITING_MAX 1000         /* messages waiting for it; lost above */
+
 #define NVR_LIVE_VIEWERS_PER_CAMERA_MAX 32
 #define NVR_LIVE_VIEWERS_MAX 256
 #define NVR_LIVE_LATE_MS 1500 /* behind the camera by more: on to the newest key frame */

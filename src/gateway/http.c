@@ -261,6 +261,7 @@ void nvr_ws_accept(struct nvr_http_request *request, const struct nvr_ws_handler
                    void *arg)
 {
     assert(!request->replied && request->ws);
+    nvr_buf_init(&request->ws->received, NVR_WS_RECEIVED_MAX);
     request->ws->handlers = *handlers;
     request->ws->arg = arg;
     request->ws_accepted = true;
@@ -270,6 +271,14 @@ void nvr_ws_wake(struct nvr_ws *ws)
 {
     if (ws && ws->wsi)
         lws_callback_on_writable(ws->wsi);
+}
+
+void nvr_ws_end(struct nvr_ws *ws, unsigned status, const char *reason)
+{
+    if (ws->end_status)
+        return;
+    ws->end_status = status;
+    ws->end_reason = reason;
 }
 
 /* The handshake was refused: write the whole answer at once, the connection ends. */
@@ -340,6 +349,34 @@ static void on_ws_open(struct lws *wsi)
     lws_callback_on_writable(wsi);
 }
 
+/* Only from the callback that receives: from the one that writes, libwebsockets 4.1 closes without
+ * the frame that has the reason. */
+static int close_ws(struct lws *wsi, struct nvr_ws *ws)
+{
+    char reason[124];
+    const int len = nvr_fmt(reason, sizeof(reason), "%s", ws->end_reason);
+
+    lws_close_reason(wsi, (enum lws_close_status)ws->end_status, (unsigned char *)reason,
+                     len < 0 ? 0 : (size_t)len);
+    return -1;
+}
+
+static int on_ws_received(struct lws *wsi, struct nvr_ws *ws, const void *data, size_t len)
+{
+    if (!ws || !ws->handlers.on_message || ws->end_status)
+        return 0;
+    if (nvr_buf_append(&ws->received, data, len) < 0) {
+        nvr_ws_end(ws, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "the message is too long");
+        return close_ws(wsi, ws);
+    }
+    if (!lws_is_final_fragment(wsi) || lws_remaining_packet_payload(wsi))
+        return 0;
+    ws->handlers.on_message(ws, (const char *)ws->received.data, ws->received.len,
+                            lws_frame_is_binary(wsi), ws->arg);
+    nvr_buf_reset(&ws->received);
+    return ws->end_status ? close_ws(wsi, ws) : 0;
+}
+
 static int on_ws_writable(struct lws *wsi, struct nvr_ws *ws)
 {
     struct nvr_buf *buf = &server_of(wsi)->ws_buf;
@@ -347,6 +384,8 @@ static int on_ws_writable(struct lws *wsi, struct nvr_ws *ws)
     size_t len;
     int r;
 
+    if (ws->end_status)
+        return 0;
     nvr_buf_reset(buf);
     if (!nvr_buf_reserve(buf, LWS_PRE))
         return -1;
@@ -379,6 +418,7 @@ static void on_ws_closed(struct connection *connection)
         return;
     ws->wsi = NULL;
     ws->handlers.on_close(ws->arg);
+    nvr_buf_done(&ws->received);
     free(ws);
 }
 
@@ -427,6 +467,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_ESTABLISHED:
         on_ws_open(wsi);
         return 0;
+    case LWS_CALLBACK_RECEIVE:
+        return on_ws_received(wsi, connection->ws, in, len);
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return connection->ws ? on_ws_writable(wsi, connection->ws) : -1;
     case LWS_CALLBACK_CLOSED:

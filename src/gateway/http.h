@@ -129,11 +129,17 @@ struct nvr_ws_handlers {
      * (nvr_ws_wake() later), -errno: close. */
     int (*on_writable)(struct nvr_ws *ws, struct nvr_buf *buf, bool *ret_binary, void *arg);
     void (*on_close)(void *arg); /* once; ws is invalid then */
+    /* A whole message of the client, at most NVR_WS_RECEIVED_MAX bytes, valid during the call.
+     * NULL: what clients say is not listened to. */
+    void (*on_message)(struct nvr_ws *ws, const char *data, size_t len, bool binary, void *arg);
 };
 /* In a route with NVR_ROUTE_WEBSOCKET, before it returns, instead of a reply. */
 void nvr_ws_accept(struct nvr_http_request *request, const struct nvr_ws_handlers *handlers,
                    void *arg);
 /* The ws of an accepted request; NULL before the handshake is done or when it failed. */
 void nvr_ws_wake(struct nvr_ws *ws);
+/* In on_message: ends the connection with a status of RFC 6455 §7.4 and a reason (static, at most
+ * 120 bytes). Nothing more is sent or received; on_close follows. */
+void nvr_ws_end(struct nvr_ws *ws, unsigned status, const char *reason);
 
 #endif

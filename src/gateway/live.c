@@ -440,7 +440,8 @@ static unsigned count_viewers(const struct nvr_live *live, const char *camera)
 static void add_viewer(struct nvr_live *live, struct nvr_http_request *request, const char *camera,
                        const char *name)
 {
-    static const struct nvr_ws_handlers handlers = {on_writable, on_close};
+    static const struct nvr_ws_handlers handlers = {.on_writable = on_writable,
+                                                    .on_close = on_close};
     struct viewer *viewer = calloc(1, sizeof(*viewer));
     struct stream *stream;
     int r;

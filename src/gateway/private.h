@@ -7,6 +7,7 @@
 
 struct nvr_snapshots;
 struct nvr_live;
+struct nvr_events;
 
 struct nvr_gateway {
     struct nvr_supervisor *supervisor;
@@ -16,6 +17,7 @@ struct nvr_gateway {
     int web_fd;    /* O_PATH, or -1 */
     struct nvr_snapshots *snapshots;
     struct nvr_live *live;
+    struct nvr_events *events;
     unsigned probes;
     void (*on_stopped)(void *arg);
     void *on_stopped_arg;
@@ -39,6 +41,7 @@ extern const size_t nvr_static_routes_count;
 void nvr_handle_probe(struct nvr_http_request *request, void *arg);
 void nvr_handle_snapshot(struct nvr_http_request *request, void *arg);
 void nvr_handle_live(struct nvr_http_request *request, void *arg);
+void nvr_handle_events(struct nvr_http_request *request, void *arg);
 void nvr_handle_timeline(struct nvr_http_request *request, void *arg);
 void nvr_handle_coverage(struct nvr_http_request *request, void *arg);
 void nvr_handle_playlist(struct nvr_http_request *request, void *arg);
@@ -56,6 +59,8 @@ void nvr_snapshots_stop(struct nvr_snapshots *owner);
 void nvr_snapshots_free(struct nvr_snapshots *owner);
 NVR_CHECK int nvr_live_new(struct nvr_gateway *gateway, struct nvr_live **ret_live);
 void nvr_live_free(struct nvr_live *live);
+NVR_CHECK int nvr_events_new(struct nvr_gateway *gateway, struct nvr_events **ret_events);
+void nvr_events_free(struct nvr_events *events);
 
 /* ---- small helpers of the routes ---- */
 

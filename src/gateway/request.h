@@ -35,6 +35,9 @@ struct nvr_ws {
     struct lws *wsi;
     struct nvr_ws_handlers handlers;
     void *arg;
+    struct nvr_buf received; /* a message whose end has not come yet */
+    unsigned end_status;     /* 0: goes on */
+    const char *end_reason;
 };
 
 enum nvr_http_state {

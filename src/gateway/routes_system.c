@@ -102,6 +102,8 @@ const struct nvr_route nvr_system_routes[] = {
     {NVR_HTTP_GET, 0, "/api/v1/system/info", handle_info, "system", "Version, storage, warnings",
      JSON},
     {NVR_HTTP_GET, 0, "/api/v1/system/logs", handle_logs, "system", "Recent log records", JSON},
+    {NVR_HTTP_GET, NVR_ROUTE_WEBSOCKET, "/ws", nvr_handle_events, "system",
+     "What happens, as it happens", NULL},
     {NVR_HTTP_GET, 0, "/api/openapi.json", nvr_handle_openapi, "docs", "This document", JSON},
     {NVR_HTTP_GET, 0, "/api/docs", nvr_handle_docs, "docs", "Swagger UI", "text/html"},
     {NVR_HTTP_GET, NVR_ROUTE_HIDDEN, "/api/docs/{file}", nvr_handle_docs_file, "docs",

@@ -30,6 +30,7 @@ struct nvr_job {
 
 struct nvr_supervisor {
     uv_loop_t *loop;
+    struct nvr_bus *bus;
     struct nvr_store *store;
     struct nvr_config *config;
     char recordings[4096];
@@ -78,6 +79,7 @@ struct nvr_supervisor *fake_supervisor_new(uv_loop_t *loop, const char *dir)
          0);
     MUST(nvr_fmt(supervisor->status, sizeof(supervisor->status), "online") > 0);
     MUST(nvr_ring_new("front", RING_SIZE, &supervisor->ring) == 0);
+    MUST(nvr_bus_new(&supervisor->bus) == 0);
     return supervisor;
 }
 
@@ -88,6 +90,7 @@ void fake_supervisor_free(struct nvr_supervisor *supervisor)
     nvr_ring_free(supervisor->ring);
     nvr_config_free(supervisor->config);
     nvr_store_close(supervisor->store);
+    nvr_bus_free(supervisor->bus);
     free(supervisor);
 }
 
@@ -283,6 +286,11 @@ void nvr_supervisor_job_cancel(struct nvr_job *job)
 }
 
 /* ---- configuration and state ---- */
+
+struct nvr_bus *nvr_supervisor_get_bus(struct nvr_supervisor *supervisor)
+{
+    return supervisor->bus;
+}
 
 struct nvr_store *nvr_supervisor_get_store(struct nvr_supervisor *supervisor)
 {

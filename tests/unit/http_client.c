@@ -244,6 +244,29 @@ unsigned client_upgrade(struct client *client, const char *path, const char *ext
     return status;
 }
 
+void client_send_message(struct client *client, unsigned opcode, const void *data, size_t len)
+{
+    const uint8_t head[] = {(uint8_t)(0x80 | opcode),
+                            (uint8_t)(0x80 | (len < 126 ? len : 126)),
+                            (uint8_t)(len >> 8),
+                            (uint8_t)len,
+                            1,
+                            2,
+                            3,
+                            4};
+    struct nvr_buf frame;
+
+    MUST(len <= UINT16_MAX);
+    nvr_buf_init(&frame, len + sizeof(head));
+    MUST(nvr_buf_append(&frame, head, len < 126 ? 2 : 4) >= 0);
+    MUST(nvr_buf_append(&frame, head + 4, 4) >= 0);
+    for (size_t i = 0; i < len; i++)
+        MUST(nvr_buf_append_char(&frame, (char)(((const uint8_t *)data)[i] ^ head[4 + i % 4])) >=
+             0);
+    client_send(client, frame.data, frame.len);
+    nvr_buf_done(&frame);
+}
+
 /* Length of the frame's header, 0: not there yet. */
 static size_t frame_size(const struct client *client, size_t *ret_payload)
 {

@@ -44,6 +44,8 @@ struct message {
 };
 /* Handshake; the status of the answer (101: open). */
 unsigned client_upgrade(struct client *client, const char *path, const char *extra_headers);
+/* One message, masked as clients must. */
+void client_send_message(struct client *client, unsigned opcode, const void *data, size_t len);
 void client_read_message(struct client *client, struct message *message);
 /* A message is there within some turns of the loop. */
 bool client_has_message(struct client *client);
