@@ -5,6 +5,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/media/checksum.h"
 
 #define EARLY_US 500000 /* a key frame this much before the wanted length is good enough */
 
@@ -29,6 +30,26 @@ int nvr_segment_add_key(struct nvr_segment *segment, uint32_t ms, uint64_t offse
     }
     segment->keys[segment->keys_count++] = (struct nvr_segment_key){.ms = ms, .offset = offset};
     return 0;
+}
+
+struct nvr_segment_digest *nvr_segment_add_digest(struct nvr_segment *segment, uint32_t ms,
+                                                  uint64_t offset)
+{
+    struct nvr_segment_digest *digests = segment->digests;
+    size_t *count = &segment->digests_count;
+
+    if (!segment->digests_step_ms)
+        segment->digests_step_ms = NVR_SEGMENT_DIGEST_MS;
+    if (*count == NVR_SEGMENT_DIGESTS_MAX && ms >= digests[*count - 1].ms) {
+        *count /= 2;
+        for (size_t i = 0; i < *count; i++)
+            digests[i] = digests[2 * i + 1];
+        segment->digests_step_ms *= 2;
+    }
+    if (ms < (uint64_t)(*count ? digests[*count - 1].ms : 0) + segment->digests_step_ms)
+        return NULL;
+    digests[*count] = (struct nvr_segment_digest){.ms = ms, .offset = offset};
+    return &digests[(*count)++];
 }
 
 int nvr_segment_folder(int64_t start_us, char *dst, size_t dst_size)
@@ -108,22 +129,47 @@ static json_t *keys_to_json(const struct nvr_segment *segment)
     return keys;
 }
 
+static json_t *digests_to_json(const struct nvr_segment *segment)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < segment->digests_count; i++) {
+        const struct nvr_segment_digest *digest = &segment->digests[i];
+        char hex[2 * NVR_SEGMENT_DIGEST_SIZE + 1];
+
+        nvr_checksum_hex(digest->sum, sizeof(digest->sum), hex);
+        if (json_array_append_new(list, json_pack("[I, I, s]", (json_int_t)digest->ms,
+                                                  (json_int_t)digest->offset, hex)) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 json_t *nvr_segment_to_json(const struct nvr_segment *s)
 {
     const int64_t start_ms = s->start_us / 1000;
     const int64_t end_ms = NVR_MAX(s->end_us / 1000, start_ms);
     const double seconds = (double)NVR_MAX(s->end_us - s->start_us, (int64_t)1000) / 1e6;
     json_t *keys = keys_to_json(s);
+    json_t *digests;
 
     if (!keys)
         return NULL;
+    digests = digests_to_json(s);
+    if (!digests) {
+        json_decref(keys);
+        return NULL;
+    }
     return json_pack(
-        "{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s?, s:i, s:i, s:f, s:I, s:i, s:s, s:s, s:o}",
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s?, s:i, s:i, s:f, s:I, s:i, s:s, s:s, s:o, "
+        "s:o}",
         "path", s->path, "stream", "main", "start_ms", (json_int_t)start_ms, "end_ms",
         (json_int_t)end_ms, "duration_ms", (json_int_t)(end_ms - start_ms), "file_size",
         (json_int_t)s->file_size, "codec", nvr_segment_codec(s->codecs), "codec_string", s->codecs,
         "audio_codec", nvr_segment_audio_codec(s->codecs), "width", (int)s->width, "height",
         (int)s->height, "fps", (double)(int64_t)((double)s->frames / seconds * 100 + 0.5) / 100,
         "bitrate", (json_int_t)((double)s->file_size * 8 / seconds), "init_size", (int)s->init_size,
-        "init_id", s->init_id, "checksum", s->checksum, "keyframes", keys);
+        "init_id", s->init_id, "checksum", s->checksum, "keyframes", keys, "digests", digests);
 }

@@ -17,9 +17,20 @@
 #define NVR_SEGMENT_MAX_US (600 * INT64_C(1000000))
 #define NVR_SEGMENT_MAX_BYTES (UINT64_C(2) * 1024 * 1024 * 1024)
 #define NVR_SEGMENT_KEYS_MAX 4096
+/* Digests of a file's beginning, about one a second; beyond this many every second one goes. */
+#define NVR_SEGMENT_DIGESTS_MAX 128
+#define NVR_SEGMENT_DIGEST_MS 1000
+#define NVR_SEGMENT_DIGEST_SIZE 8
 
 struct nvr_segment_key {
     uint32_t ms; /* after the start */
+    uint64_t offset;
+};
+
+/* First bytes of the SHA-256 of the file's bytes before offset, where the picture of ms begins. */
+struct nvr_segment_digest {
+    uint32_t ms;
+    uint8_t sum[NVR_SEGMENT_DIGEST_SIZE];
     uint64_t offset;
 };
 
@@ -35,12 +46,20 @@ struct nvr_segment {
     char checksum[65];            /* SHA-256 of the file */
     struct nvr_segment_key *keys; /* owned */
     size_t keys_count, keys_cap;
+    struct nvr_segment_digest digests[NVR_SEGMENT_DIGESTS_MAX];
+    size_t digests_count;
+    uint32_t digests_step_ms; /* 0: NVR_SEGMENT_DIGEST_MS */
 };
 
 /* Frees what is inside. */
 void nvr_segment_done(struct nvr_segment *segment);
 /* 0, -ENOMEM; beyond NVR_SEGMENT_KEYS_MAX keys are left out. */
 NVR_CHECK int nvr_segment_add_key(struct nvr_segment *segment, uint32_t ms, uint64_t offset);
+/* A fragment with video begins at offset, ms after the start; called for each of them in order. The
+ * digest that belongs there, its sum still to be filled in; NULL: none. Whoever reads the same file
+ * gets the same ones. Valid until the next call. */
+struct nvr_segment_digest *nvr_segment_add_digest(struct nvr_segment *segment, uint32_t ms,
+                                                  uint64_t offset);
 /* The RPC object; NULL: out of memory. */
 json_t *nvr_segment_to_json(const struct nvr_segment *segment);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/buf.h"
+#include "src/camera/recorder.h"
 
 static int copy_str(const json_t *object, const char *key, char *dst, size_t dst_size)
 {
@@ -147,6 +148,7 @@ int nvr_worker_config_parse(const json_t *params, struct nvr_worker_config *ret_
 {
     struct nvr_worker_config c = {.segment_seconds = 10,
                                   .pre_buffer_seconds = 5,
+                                  .flush_seconds = NVR_RECORDER_FLUSH_SECONDS,
                                   .record = true,
                                   .window = {.until_us = INT64_MAX}};
     const json_t *camera = json_object_get(params, "camera");
@@ -172,7 +174,8 @@ int nvr_worker_config_parse(const json_t *params, struct nvr_worker_config *ret_
     if (nvr_json_get_bool(recording, "enabled", &c.record) < 0 ||
         nvr_json_get_bool(recording, "audio", &c.address.want_audio) < 0 ||
         get_unsigned(recording, "segment_seconds", 2, 60, &c.segment_seconds) < 0 ||
-        get_unsigned(recording, "pre_buffer_seconds", 0, 60, &c.pre_buffer_seconds) < 0)
+        get_unsigned(recording, "pre_buffer_seconds", 0, 60, &c.pre_buffer_seconds) < 0 ||
+        get_unsigned(recording, "flush_seconds", 0, 60, &c.flush_seconds) < 0)
         return -EINVAL;
     *ret_reason = "record has no from_us or until_us";
     if (json_object_get(params, "record") &&

@@ -42,6 +42,7 @@ struct nvr_worker_config {
     bool record;
     unsigned segment_seconds;
     unsigned pre_buffer_seconds;
+    unsigned flush_seconds;   /* what is older outlives a power cut; 0: only whole files */
     struct nvr_window window; /* what is recorded at first */
     char root[1024];          /* recordings folder of this camera */
 };

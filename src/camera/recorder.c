@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +23,14 @@ NVR_LOG_TOPIC("recorder");
 #define IDLE_WAIT_MS 10000
 #define FLUSH_BYTES (512 * 1024)
 #define THREAD_STACK (512 * 1024)
+#define SLOW_MS 1000 /* a call to the disk that took longer explains why the ring overran */
 
 struct nvr_recorder {
     /* set before the thread starts, then constant */
     char camera[NVR_SLUG_SIZE];
     int root_fd;
     int64_t length_us;
+    int64_t flush_ms; /* 0: only at the end of a file */
     const struct nvr_recorder_handlers *handlers;
     void *arg;
     struct nvr_post *post;
@@ -36,7 +39,8 @@ struct nvr_recorder {
     /* shared, under lock */
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool kicked, finish, stop;
+    bool kicked, finish, stop, ended;
+    bool ring_lost;       /* one went unread */
     int rings[RINGS_MAX]; /* descriptors to read next, owned */
     size_t rings_count;
     struct nvr_window window; /* newest wish of the core, when … */
@@ -47,8 +51,10 @@ struct nvr_recorder {
     struct nvr_recorder_state state;
 
     /* the loop's own, monotonic */
-    int64_t ring_ms;   /* when the newest ring came */
-    int64_t expire_ms; /* when the window is over for sure */
+    int64_t ring_ms;               /* when the newest ring came */
+    int64_t expire_ms;             /* when the window is over for sure */
+    _Atomic int64_t busy_since_ms; /* monotonic: when the thread last moved; 0: it waits for work */
+    bool told_hung;                /* the loop's own */
 
     /* the thread's own */
     struct nvr_gate gate;
@@ -57,16 +63,24 @@ struct nvr_recorder {
     struct nvr_ring_init init; /* of the reader's epoch; size 0: unknown */
     struct nvr_segment_cut cut;
     int64_t retry_ms; /* monotonic; nothing is written before; 0: no trouble */
+    int64_t sync_ms;  /* monotonic; what is not durable is made so then; 0: all is */
+    int64_t last_us;  /* end of the newest fragment of this window that is kept; 0: none yet */
+    int64_t seen_us;  /* end of the newest one that came, kept or not */
+    int64_t gap_us;   /* since then what comes is lost; 0: nothing is */
+    enum nvr_recorder_cause gap_cause;
+    bool slow; /* the disk was, since the last time that all was written */
     uint64_t closed_bytes;
 };
 
 /* What crosses to the loop. */
 struct report {
     struct nvr_recorder *recorder;
-    bool is_segment;
+    enum { REPORT_STATE, REPORT_SEGMENT, REPORT_GAP } kind;
     struct nvr_segment segment;
     bool recording;
     char error[200];
+    int64_t from_us, to_us;
+    enum nvr_recorder_cause cause;
 };
 
 static void copy_text(char *dst, size_t dst_size, const char *text)
@@ -81,8 +95,10 @@ static void on_report(void *arg)
     struct report *report = arg;
     const struct nvr_recorder *r = report->recorder;
 
-    if (report->is_segment)
+    if (report->kind == REPORT_SEGMENT)
         r->handlers->on_segment(&report->segment, r->arg);
+    else if (report->kind == REPORT_GAP)
+        r->handlers->on_gap(report->from_us, report->to_us, report->cause, r->arg);
     else
         r->handlers->on_state(report->recording, report->error[0] ? report->error : NULL, r->arg);
     nvr_segment_done(&report->segment);
@@ -101,7 +117,7 @@ static void send_report(struct nvr_recorder *r, struct report *report)
         free(copy);
     }
     nvr_segment_done(&report->segment); /* reconciliation finds the file */
-    log_warn("a finished recording could not be reported");
+    log_warn("out of memory: the core is not told what was recorded");
 }
 
 static void set_state(struct nvr_recorder *r, const char *error)
@@ -119,7 +135,40 @@ static void set_state(struct nvr_recorder *r, const char *error)
     send_report(r, &report);
 }
 
+/* ---- what is lost ---- */
+
+static void begin_gap(struct nvr_recorder *r, enum nvr_recorder_cause cause)
+{
+    if (r->gap_us || !r->last_us) /* nothing was recorded yet: nothing broke off */
+        return;
+    r->gap_us = r->last_us;
+    r->gap_cause = cause;
+}
+
+static void end_gap(struct nvr_recorder *r, int64_t to_us)
+{
+    struct report report = {
+        .kind = REPORT_GAP, .from_us = r->gap_us, .to_us = to_us, .cause = r->gap_cause};
+
+    if (!r->gap_us)
+        return;
+    r->gap_us = 0;
+    r->last_us = NVR_MAX(r->last_us, to_us);
+    if (report.to_us > report.from_us)
+        send_report(r, &report);
+}
+
 /* ---- trouble with the disk ---- */
+
+/* Before each call to the disk: the loop sees by it how long one takes. */
+static void touch(struct nvr_recorder *r)
+{
+    const int64_t now_ms = nvr_clock_mono_ms();
+    const int64_t before_ms = atomic_exchange(&r->busy_since_ms, now_ms);
+
+    if (before_ms && now_ms - before_ms > SLOW_MS)
+        r->slow = true;
+}
 
 static void disk_words(int error, char *dst, size_t dst_size)
 {
@@ -135,6 +184,8 @@ static void disk_words(int error, char *dst, size_t dst_size)
         what = "no permission to write into the recordings folder";
     else if (error == -ENOENT)
         what = "the recordings folder is gone";
+    else if (error == -ETIMEDOUT)
+        what = "the disk does not answer";
     (void)nvr_fmt(dst, dst_size,
                   "Recording is interrupted: %s. Live view goes on; recording resumes by itself "
                   "when writing works again.",
@@ -143,7 +194,7 @@ static void disk_words(int error, char *dst, size_t dst_size)
 
 static void close_file(struct nvr_recorder *r, int *ret_error)
 {
-    struct report report = {.is_segment = true};
+    struct report report = {.kind = REPORT_SEGMENT};
     const char *path;
 
     *ret_error = 0;
@@ -152,9 +203,12 @@ static void close_file(struct nvr_recorder *r, int *ret_error)
     path = nvr_segment_writer_get(r->writer)->path;
     r->closed_bytes += nvr_segment_writer_get_size(r->writer);
     log_debug("close %s", path);
+    touch(r);
     if (nvr_segment_writer_close(r->writer, &report.segment, ret_error) == 1)
         send_report(r, &report);
+    touch(r);
     r->writer = NULL;
+    r->sync_ms = 0;
     r->cut.open = false;
     r->cut.pending = false;
 }
@@ -164,6 +218,9 @@ static void fail(struct nvr_recorder *r, int error)
     char words[200];
     int ignored;
 
+    if (r->writer)
+        r->last_us = nvr_segment_writer_get_end_us(r->writer);
+    begin_gap(r, NVR_RECORDER_DISK);
     close_file(r, &ignored);
     disk_words(error, words, sizeof(words));
     if (r->retry_ms == 0)
@@ -183,9 +240,12 @@ static int begin_file(struct nvr_recorder *r, const struct nvr_ring_entry *entry
     if (error == 0)
         error = nvr_segment_writer_open(r->root_fd, r->camera, &r->init, entry->dts_us, &r->writer);
     if (error < 0) {
+        if (!r->last_us)
+            r->last_us = entry->dts_us;
         fail(r, error);
         return error;
     }
+    end_gap(r, entry->dts_us);
     r->gate.has_file = true;
     r->cut.open = true;
     r->cut.new_init = false;
@@ -232,10 +292,14 @@ static void append(struct nvr_recorder *r)
     if (e != 1) /* overtaken between peek and copy: the next round sees it */
         return;
     e = nvr_segment_writer_add(r->writer, &entry);
-    if (e == 0 && nvr_segment_writer_get_buf(r->writer)->len >= FLUSH_BYTES)
+    if (e == 0 && nvr_segment_writer_get_buf(r->writer)->len >= FLUSH_BYTES) {
+        touch(r);
         e = nvr_segment_writer_flush(r->writer);
+    }
     if (e < 0)
         fail(r, e);
+    else
+        r->last_us = NVR_MAX(r->last_us, entry.dts_us + entry.duration_us);
 }
 
 static void skip(struct nvr_recorder *r)
@@ -251,6 +315,7 @@ static void handle_entry(struct nvr_recorder *r, const struct nvr_ring_entry *en
 {
     enum nvr_segment_action action;
 
+    r->seen_us = NVR_MAX(r->seen_us, entry->dts_us + entry->duration_us);
     if (follow_epoch(r, entry->epoch) < 0) {
         skip(r);
         return;
@@ -275,21 +340,25 @@ static void overtaken(struct nvr_recorder *r)
 {
     const uint64_t before = nvr_ring_reader_get_lost(r->reader);
 
+    touch(r);
     /* Inside of the pre-roll: as much of it as there still is. */
     if (!r->gate.has_file && !r->retry_ms &&
         nvr_ring_reader_seek_before(r->reader, r->gate.window.from_us) == 0)
         return;
 
+    begin_gap(r, r->slow ? NVR_RECORDER_DISK : NVR_RECORDER_OVERLOAD);
     r->cut.pending = true; /* the file has a hole: begin another one */
     if (nvr_ring_reader_seek_key(r->reader) < 0)
         nvr_ring_reader_seek_end(r->reader);
-    log_warn("the disk is too slow: %llu fragments were not recorded",
+    log_warn("%s is too slow: %llu fragments were not recorded",
+             r->gap_cause == NVR_RECORDER_DISK ? "the disk" : "the machine",
              (unsigned long long)(nvr_ring_reader_get_lost(r->reader) - before));
 }
 
 static bool next_ring(struct nvr_recorder *r)
 {
     int fd = -1;
+    bool lost;
     int e;
 
     (void)pthread_mutex_lock(&r->lock);
@@ -300,7 +369,11 @@ static bool next_ring(struct nvr_recorder *r)
         r->rings_count--;
         memmove(r->rings, r->rings + 1, r->rings_count * sizeof(r->rings[0]));
     }
+    lost = r->ring_lost;
+    r->ring_lost = false;
     (void)pthread_mutex_unlock(&r->lock);
+    if (lost && r->gate.is_open) /* they came while a call to the disk took its time */
+        begin_gap(r, NVR_RECORDER_DISK);
     if (fd < 0)
         return false;
     nvr_ring_reader_free(r->reader);
@@ -317,6 +390,27 @@ static bool next_ring(struct nvr_recorder *r)
             (void)log_err(e, "begin of the ring");
     }
     return true;
+}
+
+/* What waits goes to the disk, and every flush_ms it is made durable. */
+static void write_rest(struct nvr_recorder *r)
+{
+    const int64_t now_ms = nvr_clock_mono_ms();
+    int e;
+
+    if (!r->writer)
+        return;
+    touch(r);
+    if (r->sync_ms && now_ms >= r->sync_ms) {
+        r->sync_ms = 0;
+        e = nvr_segment_writer_sync(r->writer);
+    } else {
+        e = nvr_segment_writer_flush(r->writer);
+    }
+    if (e < 0)
+        fail(r, e);
+    else if (r->flush_ms && !r->sync_ms && nvr_segment_writer_is_dirty(r->writer))
+        r->sync_ms = now_ms + r->flush_ms;
 }
 
 /* ---- the window ---- */
@@ -347,6 +441,7 @@ static void begin_window(struct nvr_recorder *r)
     while ((!r->reader || next_ring_reaches(r, from_us)) && next_ring(r))
         continue;
     r->gate.is_open = true;
+    r->last_us = r->seen_us = 0;
     if (!r->reader)
         return;
     if (nvr_ring_reader_seek_before(r->reader, from_us) < 0)
@@ -373,6 +468,7 @@ static void end_window(struct nvr_recorder *r, const struct nvr_ring_entry *next
         else
             set_state(r, NULL);
     }
+    end_gap(r, next ? next->dts_us : r->seen_us); /* what comes is not wanted */
 }
 
 static void take_window(struct nvr_recorder *r, bool *ret_expired)
@@ -422,8 +518,8 @@ static void drain(struct nvr_recorder *r)
     }
     if (r->gate.is_open && expired)
         end_window(r, NULL);
-    if (r->writer && (e = nvr_segment_writer_flush(r->writer)) < 0)
-        fail(r, e);
+    write_rest(r);
+    r->slow = false;
     (void)pthread_mutex_lock(&r->lock);
     r->idle = !r->gate.is_open && !r->window_new;
     r->state.bytes = r->closed_bytes + (r->writer ? nvr_segment_writer_get_size(r->writer) : 0);
@@ -434,9 +530,15 @@ static bool wait_for_work(struct nvr_recorder *r, bool *ret_finish)
 {
     struct timespec until;
     bool stop;
+    int64_t wait_ms = IDLE_WAIT_MS;
 
+    if (r->sync_ms)
+        wait_ms = NVR_MIN(NVR_MAX(r->sync_ms - nvr_clock_mono_ms(), (int64_t)0), wait_ms);
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_WAIT_MS / 1000;
+    until.tv_sec += (until.tv_nsec / 1000000 + wait_ms) / 1000;
+    until.tv_nsec = (until.tv_nsec / 1000000 + wait_ms) % 1000 * 1000000;
+    touch(r); /* was the last call a slow one? */
+    atomic_store(&r->busy_since_ms, 0);
     (void)pthread_mutex_lock(&r->lock);
     while (!r->kicked && !r->finish && !r->stop)
         if (pthread_cond_timedwait(&r->wake, &r->lock, &until) == ETIMEDOUT)
@@ -465,8 +567,14 @@ static void *run(void *arg)
             else
                 set_state(r, NULL);
         }
+        if (finish)
+            end_gap(r, r->seen_us); /* from here on it is the camera's */
     } while (more);
     nvr_ring_reader_free(r->reader);
+    atomic_store(&r->busy_since_ms, 0);
+    (void)pthread_mutex_lock(&r->lock);
+    r->ended = true;
+    (void)pthread_mutex_unlock(&r->lock);
     return NULL;
 }
 
@@ -500,9 +608,9 @@ static int start_thread(struct nvr_recorder *r)
     return e;
 }
 
-int nvr_recorder_new_take(uv_loop_t *loop, int root_fd, const char *camera,
-                          unsigned segment_seconds, const struct nvr_recorder_handlers *handlers,
-                          void *arg, struct nvr_recorder **ret_recorder)
+int nvr_recorder_new_take(uv_loop_t *loop, int root_fd, const struct nvr_recorder_options *options,
+                          const struct nvr_recorder_handlers *handlers, void *arg,
+                          struct nvr_recorder **ret_recorder)
 {
     struct nvr_recorder *r = calloc(1, sizeof(*r));
     int e;
@@ -512,12 +620,13 @@ int nvr_recorder_new_take(uv_loop_t *loop, int root_fd, const char *camera,
         return -ENOMEM;
     }
     r->root_fd = root_fd;
-    r->length_us = (int64_t)segment_seconds * 1000000;
+    r->length_us = (int64_t)options->segment_seconds * 1000000;
+    r->flush_ms = (int64_t)options->flush_seconds * 1000;
     r->cut.length_us = r->length_us;
     r->idle = true;
     r->handlers = handlers;
     r->arg = arg;
-    e = nvr_str_copy(r->camera, sizeof(r->camera), nvr_str_from(camera));
+    e = nvr_str_copy(r->camera, sizeof(r->camera), nvr_str_from(options->camera));
     if (e == 0)
         e = nvr_post_new(loop, &r->post);
     if (e == 0) {
@@ -536,21 +645,23 @@ int nvr_recorder_new_take(uv_loop_t *loop, int root_fd, const char *camera,
 
 int nvr_recorder_set_ring(struct nvr_recorder *r, int fd)
 {
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    int e = 0;
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    int oldest = -1;
 
     if (copy < 0)
         return -errno;
     (void)pthread_mutex_lock(&r->lock);
-    if (r->rings_count == RINGS_MAX)
-        e = -ENOSPC;
-    else
-        r->rings[r->rings_count++] = NVR_TAKE_FD(copy);
+    if (r->rings_count == RINGS_MAX) {
+        oldest = r->rings[0];
+        memmove(r->rings, r->rings + 1, --r->rings_count * sizeof(r->rings[0]));
+        r->ring_lost = true;
+    }
+    r->rings[r->rings_count++] = copy;
     (void)pthread_mutex_unlock(&r->lock);
     r->ring_ms = nvr_clock_mono_ms();
-    if (copy >= 0)
-        (void)close(copy);
-    return e;
+    if (oldest >= 0)
+        (void)close(oldest);
+    return 0;
 }
 
 void nvr_recorder_set_window(struct nvr_recorder *r, const struct nvr_window *window,
@@ -601,11 +712,51 @@ void nvr_recorder_finish(struct nvr_recorder *r)
     signal_thread(r, &r->finish);
 }
 
+static bool is_hung(const struct nvr_recorder *r)
+{
+    const int64_t since_ms = atomic_load(&r->busy_since_ms);
+
+    return since_ms && nvr_clock_mono_ms() - since_ms >= NVR_RECORDER_HUNG_MS;
+}
+
 void nvr_recorder_get_state(struct nvr_recorder *r, struct nvr_recorder_state *ret_state)
 {
     (void)pthread_mutex_lock(&r->lock);
     *ret_state = r->state;
     (void)pthread_mutex_unlock(&r->lock);
+    if (is_hung(r))
+        disk_words(-ETIMEDOUT, ret_state->error, sizeof(ret_state->error));
+}
+
+void nvr_recorder_check(struct nvr_recorder *r)
+{
+    struct nvr_recorder_state state;
+    const bool hung = is_hung(r);
+
+    if (hung == r->told_hung)
+        return;
+    r->told_hung = hung;
+    nvr_recorder_get_state(r, &state);
+    if (hung)
+        log_error("the disk does not answer");
+    else
+        log_info("the disk answers again");
+    r->handlers->on_state(state.active, state.error[0] ? state.error : NULL, r->arg);
+}
+
+void nvr_recorder_stop(struct nvr_recorder *r)
+{
+    signal_thread(r, &r->stop);
+}
+
+bool nvr_recorder_is_stopped(struct nvr_recorder *r)
+{
+    bool ended;
+
+    (void)pthread_mutex_lock(&r->lock);
+    ended = r->ended;
+    (void)pthread_mutex_unlock(&r->lock);
+    return ended;
 }
 
 void nvr_recorder_free(struct nvr_recorder *r)

@@ -4,10 +4,8 @@
 #include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "lib/base/file.h"
+#include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "lib/media/checksum.h"
 
@@ -15,6 +13,12 @@ NVR_LOG_TOPIC("recorder");
 
 #define PENDING_MAX (40u * 1024 * 1024) /* above the largest fragment */
 #define PENDING_KEEP (512 * 1024)
+
+/* Where a picture begins among the bytes that wait. */
+struct mark {
+    size_t at;
+    uint32_t ms;
+};
 
 /* What a failed write takes back. */
 struct progress {
@@ -33,22 +37,32 @@ struct nvr_segment_writer {
     struct sha256_ctx sha;
     struct nvr_buf pending;
     struct progress written, wanted;
-    size_t added; /* bytes of pending that belong to added entries */
+    size_t added;       /* bytes of pending that belong to added entries */
+    struct mark *marks; /* of the added entries */
+    size_t marks_count, marks_cap;
+    uint64_t synced_bytes;
+    bool name_synced;
+    int unsure; /* the error after which the file's bytes are not known for certain */
 };
 
-/* Open one folder level, made when missing; its parent is synced then. */
+/* Open one folder level, made when missing. Its name is made durable at once: a file in it that was
+ * synced must not be lost with the folder. */
 static int open_folder(int parent_fd, const char *name)
 {
-    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
-    int fd = openat(parent_fd, name, flags);
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+    int r = nvr_io_openat(parent_fd, name, flags, 0);
 
-    if (fd >= 0 || errno != ENOENT)
-        return nvr_sys(fd);
-    if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
-        return -errno;
-    if (fsync(parent_fd) < 0)
-        return -errno;
-    return nvr_sys(openat(parent_fd, name, flags));
+    if (r != -ENOENT)
+        return r;
+    r = nvr_io_mkdirat(parent_fd, name, 0755);
+    if (r < 0 && r != -EEXIST)
+        return r;
+    r = nvr_io_fsync(parent_fd);
+    if (r < 0) { /* tried again with the next file, which must find it missing */
+        (void)!nvr_io_unlinkat(parent_fd, name, AT_REMOVEDIR);
+        return r;
+    }
+    return nvr_io_openat(parent_fd, name, flags, 0);
 }
 
 static int open_folders(int root_fd, char *folder)
@@ -73,15 +87,15 @@ static int create_file(struct nvr_segment_writer *w, const char *camera, const c
 
         if (r < 0)
             return r;
-        w->fd = openat(w->folder_fd, w->name,
-                       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_APPEND, 0644);
+        w->fd = nvr_io_openat(w->folder_fd, w->name,
+                              O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND, 0644);
         if (w->fd >= 0) {
             r = nvr_fmt(w->segment.path, sizeof(w->segment.path), "%s/%s/%s", camera, folder,
                         w->name);
             return r < 0 ? r : 0;
         }
-        if (errno != EEXIST)
-            return -errno;
+        if (w->fd != -EEXIST)
+            return w->fd;
     }
     return -EEXIST;
 }
@@ -90,10 +104,9 @@ static void writer_free(struct nvr_segment_writer *w)
 {
     if (!w)
         return;
-    if (w->fd >= 0)
-        (void)close(w->fd);
-    if (w->folder_fd >= 0)
-        (void)close(w->folder_fd);
+    (void)nvr_io_close(w->fd);
+    (void)nvr_io_close(w->folder_fd);
+    free(w->marks);
     nvr_buf_done(&w->pending);
     nvr_segment_done(&w->segment);
     free(w);
@@ -140,7 +153,7 @@ int nvr_segment_writer_open(int root_fd, const char *camera, const struct nvr_ri
     r = begin_file(w, root_fd, camera);
     if (r < 0) {
         if (w->fd >= 0)
-            (void)unlinkat(w->folder_fd, w->name, 0);
+            (void)!nvr_io_unlinkat(w->folder_fd, w->name, 0);
         writer_free(w);
         return r;
     }
@@ -153,6 +166,28 @@ struct nvr_buf *nvr_segment_writer_get_buf(struct nvr_segment_writer *w)
     return &w->pending;
 }
 
+static uint32_t ms_of(const struct nvr_segment_writer *w, const struct nvr_ring_entry *entry)
+{
+    return (uint32_t)NVR_MAX((entry->dts_us - w->segment.start_us) / 1000, (int64_t)0);
+}
+
+static int add_mark(struct nvr_segment_writer *w, const struct nvr_ring_entry *entry)
+{
+    if (entry->flags & NVR_RING_AUDIO_ONLY)
+        return 0;
+    if (w->marks_count == w->marks_cap) {
+        const size_t cap = w->marks_cap ? w->marks_cap * 2 : 64;
+        struct mark *marks = reallocarray(w->marks, cap, sizeof(*marks));
+
+        if (!marks)
+            return -ENOMEM;
+        w->marks = marks;
+        w->marks_cap = cap;
+    }
+    w->marks[w->marks_count++] = (struct mark){.at = w->added, .ms = ms_of(w, entry)};
+    return 0;
+}
+
 int nvr_segment_writer_add(struct nvr_segment_writer *w, const struct nvr_ring_entry *entry)
 {
     int r = 0;
@@ -160,12 +195,12 @@ int nvr_segment_writer_add(struct nvr_segment_writer *w, const struct nvr_ring_e
     if (w->pending.len != w->added + entry->size)
         return -EPROTO;
     if (entry->flags & NVR_RING_KEY)
-        r = nvr_segment_add_key(
-            &w->segment,
-            (uint32_t)NVR_MAX((entry->dts_us - w->segment.start_us) / 1000, (int64_t)0),
-            w->wanted.size);
+        r = nvr_segment_add_key(&w->segment, ms_of(w, entry), w->wanted.size);
+    if (r == 0)
+        r = add_mark(w, entry);
     if (r < 0) {
         w->pending.len = w->added;
+        w->segment.keys_count = w->wanted.keys_count;
         return r;
     }
     w->added += entry->size;
@@ -179,10 +214,37 @@ int nvr_segment_writer_add(struct nvr_segment_writer *w, const struct nvr_ring_e
 
 static void take_back(struct nvr_segment_writer *w)
 {
+    const int r = nvr_io_ftruncate(w->fd, (off_t)w->written.size);
+
     w->wanted = w->written;
     w->segment.keys_count = w->written.keys_count;
-    if (ftruncate(w->fd, (off_t)w->written.size) < 0)
-        (void)log_warn_err(-errno, "cut '%s' back", w->segment.path);
+    if (r < 0) {
+        w->unsure = r;
+        (void)log_warn_err(r, "cut '%s' back", w->segment.path);
+    }
+}
+
+/* The bytes that are in the file now, and the digests that lie among them. */
+static void digest_pending(struct nvr_segment_writer *w)
+{
+    uint8_t sum[SHA256_DIGEST_SIZE];
+    size_t done = 0;
+
+    for (size_t i = 0; i < w->marks_count; i++) {
+        const struct mark *mark = &w->marks[i];
+        struct nvr_segment_digest *digest =
+            nvr_segment_add_digest(&w->segment, mark->ms, w->written.size + mark->at);
+        struct sha256_ctx copy;
+
+        if (!digest)
+            continue;
+        sha256_update(&w->sha, mark->at - done, w->pending.data + done);
+        done = mark->at;
+        copy = w->sha;
+        sha256_digest(&copy, sizeof(sum), sum);
+        memcpy(digest->sum, sum, sizeof(digest->sum));
+    }
+    sha256_update(&w->sha, w->added - done, w->pending.data + done);
 }
 
 int nvr_segment_writer_flush(struct nvr_segment_writer *w)
@@ -191,14 +253,15 @@ int nvr_segment_writer_flush(struct nvr_segment_writer *w)
 
     if (w->added == 0)
         return 0;
-    r = nvr_fd_write_all(w->fd, w->pending.data, w->added);
+    r = nvr_io_write(w->fd, w->pending.data, w->added);
     if (r < 0) {
         take_back(w);
     } else {
-        sha256_update(&w->sha, w->added, w->pending.data);
+        digest_pending(w);
         w->written = w->wanted;
     }
     w->added = 0;
+    w->marks_count = 0;
     if (w->pending.cap > PENDING_KEEP) { /* one large key frame must not cost memory for ever */
         nvr_buf_done(&w->pending);
         nvr_buf_init(&w->pending, PENDING_MAX);
@@ -208,9 +271,37 @@ int nvr_segment_writer_flush(struct nvr_segment_writer *w)
     return r;
 }
 
+int nvr_segment_writer_sync(struct nvr_segment_writer *w)
+{
+    int r = nvr_segment_writer_flush(w);
+
+    if (r == 0 && w->written.size != w->synced_bytes) {
+        r = nvr_io_fdatasync(w->fd);
+        if (r < 0)
+            w->unsure = r; /* a second one would say that all is well */
+        else
+            w->synced_bytes = w->written.size;
+    }
+    if (r == 0 && !w->name_synced) {
+        r = nvr_io_fsync(w->folder_fd);
+        w->name_synced = r == 0;
+    }
+    return r;
+}
+
+bool nvr_segment_writer_is_dirty(const struct nvr_segment_writer *w)
+{
+    return w->wanted.size != w->synced_bytes || !w->name_synced;
+}
+
 uint64_t nvr_segment_writer_get_size(const struct nvr_segment_writer *w)
 {
     return w->wanted.size;
+}
+
+int64_t nvr_segment_writer_get_end_us(const struct nvr_segment_writer *w)
+{
+    return w->written.end_us;
 }
 
 const struct nvr_segment *nvr_segment_writer_get(const struct nvr_segment_writer *w)
@@ -223,6 +314,16 @@ const struct nvr_ring_init *nvr_segment_writer_get_init(const struct nvr_segment
     return &w->init;
 }
 
+/* Nothing in it can be seen: it goes. */
+static void remove_empty(struct nvr_segment_writer *w, int *ret_error)
+{
+    const int r = nvr_io_unlinkat(w->folder_fd, w->name, 0);
+
+    if (r < 0 && *ret_error == 0)
+        *ret_error = r;
+    writer_free(w);
+}
+
 int nvr_segment_writer_close(struct nvr_segment_writer *w, struct nvr_segment *ret_segment,
                              int *ret_error)
 {
@@ -230,15 +331,22 @@ int nvr_segment_writer_close(struct nvr_segment_writer *w, struct nvr_segment *r
 
     *ret_error = nvr_segment_writer_flush(w);
     if (w->written.frames == 0) {
-        if (unlinkat(w->folder_fd, w->name, 0) < 0 && *ret_error == 0)
-            *ret_error = -errno;
+        remove_empty(w, ret_error);
+        return 0;
+    }
+    if (!w->unsure) {
+        const int r = nvr_segment_writer_sync(w);
+
+        if (r < 0 && *ret_error == 0)
+            *ret_error = r;
+    }
+    if (w->unsure) {
+        if (*ret_error == 0)
+            *ret_error = w->unsure;
+        log_warn("'%s' is left to the index: it may not be whole", w->segment.path);
         writer_free(w);
         return 0;
     }
-    if (fdatasync(w->fd) < 0 && *ret_error == 0)
-        *ret_error = -errno;
-    if (fsync(w->folder_fd) < 0 && *ret_error == 0)
-        *ret_error = -errno;
     sha256_digest(&w->sha, sizeof(digest), digest);
     nvr_checksum_hex(digest, sizeof(digest), w->segment.checksum);
     w->segment.file_size = w->written.size;

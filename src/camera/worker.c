@@ -21,7 +21,7 @@ NVR_LOG_TOPIC("camera");
 #define HEARTBEAT_MS 5000
 #define RING_EXTRA_SECONDS 5
 #define STREAM_AGE_MAX_US 60000000 /* later the wall clock is the better guess */
-#define STOP_MS 4000               /* for the core to acknowledge the last files */
+#define STOP_MS 4000 /* for the disk to take, the core to acknowledge, the last files */
 #define STOP_POLL_MS 20
 
 enum { MAIN, SUB, STREAMS };
@@ -92,8 +92,10 @@ static void on_heartbeat(uv_timer_t *timer)
         if (w->streams[i])
             nvr_stream_check(w->streams[i]);
     nvr_outbox_retry(w->outbox);
-    if (w->recorder)
+    if (w->recorder) {
         nvr_recorder_check_window(w->recorder, ring_seconds(w) * INT64_C(1000));
+        nvr_recorder_check(w->recorder);
+    }
     tell_heartbeat(w);
 }
 
@@ -169,6 +171,17 @@ static void on_recording(bool recording, const char *error, void *arg)
                    -1);
 }
 
+static void on_gap(int64_t from_us, int64_t to_us, enum nvr_recorder_cause cause, void *arg)
+{
+    struct worker *w = arg;
+
+    nvr_child_tell(w->child, "gap",
+                   json_pack("{s:I, s:I, s:s}", "from_ms", (json_int_t)(from_us / 1000), "to_ms",
+                             (json_int_t)(to_us / 1000), "cause",
+                             cause == NVR_RECORDER_DISK ? "disk" : "overload"),
+                   -1);
+}
+
 /* ---- start ---- */
 
 static int start_stream(struct worker *w, int which)
@@ -192,8 +205,11 @@ static int start_stream(struct worker *w, int which)
 
 static int start_recorder(struct worker *w, const struct nvr_rpc_request *request)
 {
-    static const struct nvr_recorder_handlers handlers = {.on_segment = on_segment,
-                                                          .on_state = on_recording};
+    static const struct nvr_recorder_handlers handlers = {
+        .on_segment = on_segment, .on_state = on_recording, .on_gap = on_gap};
+    const struct nvr_recorder_options options = {.camera = w->config.id,
+                                                 .segment_seconds = w->config.segment_seconds,
+                                                 .flush_seconds = w->config.flush_seconds};
     int fd;
 
     if (!w->config.record)
@@ -201,8 +217,8 @@ static int start_recorder(struct worker *w, const struct nvr_rpc_request *reques
     if (request->fds_count < 1)
         return -EBADF;
     fd = NVR_TAKE_FD(request->fds[0]);
-    return nvr_recorder_new_take(nvr_child_get_loop(w->child), fd, w->config.id,
-                                 w->config.segment_seconds, &handlers, w, &w->recorder);
+    return nvr_recorder_new_take(nvr_child_get_loop(w->child), fd, &options, &handlers, w,
+                                 &w->recorder);
 }
 
 static int start_all(struct worker *w, const struct nvr_rpc_request *request)
@@ -302,9 +318,16 @@ static void on_stop_timer(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
 
-    if (nvr_outbox_is_empty(w->outbox) || !nvr_child_get_rpc(w->child) ||
-        nvr_clock_mono_ms() >= w->stop_deadline_ms)
+    if (w->recorder && nvr_recorder_is_stopped(w->recorder)) {
+        nvr_recorder_free(w->recorder); /* the last file is closed and in the outbox after this */
+        w->recorder = NULL;
+    }
+    if ((!w->recorder && (nvr_outbox_is_empty(w->outbox) || !nvr_child_get_rpc(w->child))) ||
+        nvr_clock_mono_ms() >= w->stop_deadline_ms) {
+        if (w->recorder)
+            log_warn("the disk does not answer: the last file is left to the index");
         end(w);
+    }
 }
 
 static void stop(struct worker *w, int64_t id)
@@ -322,8 +345,8 @@ static void stop(struct worker *w, int64_t id)
     for (int i = 0; i < STREAMS; i++)
         if (w->streams[i])
             nvr_stream_stop(w->streams[i]);
-    nvr_recorder_free(w->recorder); /* the last file is closed and in the outbox after this */
-    w->recorder = NULL;
+    if (w->recorder)
+        nvr_recorder_stop(w->recorder);
     w->stop_deadline_ms = nvr_clock_mono_ms() + STOP_MS;
     (void)uv_timer_start(&w->heartbeat, on_stop_timer, 0, STOP_POLL_MS);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/file.h"
+#include "lib/base/io.h"
 #include "lib/base/log.h"
 #include "lib/ipc/child.h"
 #include "lib/media/checksum.h"
@@ -35,7 +36,7 @@ struct scan {
 /* Up to size bytes at offset; what the file has. */
 static ssize_t look(struct scan *s, uint64_t offset, size_t size)
 {
-    return nvr_fd_pread_all(s->fd, s->buffer, size, (off_t)offset);
+    return nvr_io_pread(s->fd, s->buffer, size, (off_t)offset);
 }
 
 static int join_codecs(struct scan *s)
@@ -120,16 +121,14 @@ static int add_fragment(struct scan *s, uint64_t offset, const struct nvr_fmp4_f
         }
         segment->end_us = NVR_MAX(segment->end_us, end_us);
     }
-    if (!fragment->key)
+    if (s->video < 0 || !fragment->samples[s->video])
         return 0;
-    return nvr_segment_add_key(
-        segment,
-        (uint32_t)NVR_MAX((nvr_stamp_to_us((int64_t)fragment->tfdt[s->video],
-                                           s->init.tracks[s->video].timescale) -
-                           segment->start_us) /
-                              1000,
-                          (int64_t)0),
-        offset);
+    const int64_t at_us =
+        nvr_stamp_to_us((int64_t)fragment->tfdt[s->video], s->init.tracks[s->video].timescale);
+    const uint32_t ms = (uint32_t)NVR_MAX((at_us - segment->start_us) / 1000, (int64_t)0);
+
+    (void)nvr_segment_add_digest(segment, ms, offset); /* summed up by checksum() */
+    return fragment->key ? nvr_segment_add_key(segment, ms, offset) : 0;
 }
 
 static int scan_fragments(struct scan *s)
@@ -148,33 +147,59 @@ static int scan_fragments(struct scan *s)
     return s->segment.frames ? 0 : -EBADMSG;
 }
 
-static int checksum(struct scan *s)
+/* The bytes from *at up to end. */
+static int hash_up_to(struct scan *s, struct sha256_ctx *sha, uint64_t *at, uint64_t end)
 {
-    struct sha256_ctx sha;
-    uint8_t digest[SHA256_DIGEST_SIZE];
-
-    sha256_init(&sha);
-    for (uint64_t at = 0; at < s->whole;) {
-        const ssize_t n = look(s, at, (size_t)NVR_MIN(s->whole - at, (uint64_t)CHUNK_SIZE));
+    while (*at < end) {
+        const ssize_t n = look(s, *at, (size_t)NVR_MIN(end - *at, (uint64_t)CHUNK_SIZE));
 
         if (n <= 0)
             return n < 0 ? (int)n : -EIO;
-        sha256_update(&sha, (size_t)n, s->buffer);
-        at += (uint64_t)n;
+        sha256_update(sha, (size_t)n, s->buffer);
+        *at += (uint64_t)n;
     }
-    sha256_digest(&sha, sizeof(digest), digest);
-    nvr_checksum_hex(digest, sizeof(digest), s->segment.checksum);
-    s->segment.file_size = s->whole;
+    return 0;
+}
+
+static int checksum(struct scan *s)
+{
+    struct nvr_segment *segment = &s->segment;
+    struct sha256_ctx sha;
+    uint8_t sum[SHA256_DIGEST_SIZE];
+    uint64_t at = 0;
+    int r = 0;
+
+    sha256_init(&sha);
+    for (size_t i = 0; r == 0 && i < segment->digests_count; i++) {
+        struct sha256_ctx copy;
+
+        r = hash_up_to(s, &sha, &at, segment->digests[i].offset);
+        copy = sha;
+        sha256_digest(&copy, sizeof(sum), sum);
+        memcpy(segment->digests[i].sum, sum, sizeof(segment->digests[i].sum));
+    }
+    if (r == 0)
+        r = hash_up_to(s, &sha, &at, s->whole);
+    if (r < 0)
+        return r;
+    sha256_digest(&sha, sizeof(sum), sum);
+    nvr_checksum_hex(sum, sizeof(sum), segment->checksum);
+    segment->file_size = s->whole;
     return 0;
 }
 
 static int repair(struct scan *s, bool *ret_repaired)
 {
+    int r;
+
     *ret_repaired = s->whole < s->file_size;
     if (!*ret_repaired)
         return 0;
-    if (ftruncate(s->fd, (off_t)s->whole) < 0 || fdatasync(s->fd) < 0)
-        return -errno;
+    r = nvr_io_ftruncate(s->fd, (off_t)s->whole);
+    if (r == 0)
+        r = nvr_io_fdatasync(s->fd);
+    if (r < 0)
+        return r;
     log_info("'%s': %llu bytes behind the last whole fragment were cut off", s->segment.path,
              (unsigned long long)(s->file_size - s->whole));
     return 0;
@@ -187,9 +212,9 @@ static int index_file(int root_fd, const char *path, struct scan *s, bool *ret_r
 
     if (r < 0 || !nvr_path_is_safe(path))
         return -EINVAL;
-    s->fd = openat(root_fd, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    s->fd = nvr_io_openat(root_fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
     if (s->fd < 0)
-        return -errno;
+        return s->fd;
     if (fstat(s->fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))

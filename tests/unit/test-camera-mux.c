@@ -19,9 +19,9 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/media/checksum.h"
 #include "lib/media/fmp4.h"
 #include "lib/media/stamp.h"
-#include "lib/media/checksum.h"
 #include "src/camera/mux.h"
 #include "src/camera/recorder.h"
 
@@ -292,10 +292,19 @@ static void on_state(bool recording, const char *error, void *arg)
         b->told_error = true;
 }
 
+static void on_gap(int64_t from_us, int64_t to_us, enum nvr_recorder_cause cause, void *arg)
+{
+    (void)cause;
+    (void)arg;
+    assert_true(from_us < to_us);
+}
+
 static void begin_recorder(struct bench *b)
 {
-    static const struct nvr_recorder_handlers handlers = {.on_segment = on_segment,
-                                                          .on_state = on_state};
+    static const struct nvr_recorder_handlers handlers = {
+        .on_segment = on_segment, .on_state = on_state, .on_gap = on_gap};
+    const struct nvr_recorder_options options = {
+        .camera = "door", .segment_seconds = 4, .flush_seconds = 2};
     const struct nvr_window always = {0, INT64_MAX};
     int fd;
 
@@ -304,7 +313,7 @@ static void begin_recorder(struct bench *b)
     fd = open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(uv_loop_init(&b->loop), 0);
-    assert_int_equal(nvr_recorder_new_take(&b->loop, fd, "door", 4, &handlers, b, &b->recorder), 0);
+    assert_int_equal(nvr_recorder_new_take(&b->loop, fd, &options, &handlers, b, &b->recorder), 0);
     nvr_recorder_set_window(b->recorder, &always, nvr_clock_wall_us());
 }
 
@@ -327,6 +336,25 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 static void remove_files(const struct bench *b)
 {
     assert_int_equal(nftw(b->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+/* Each is the beginning of the hash over the bytes before the picture that it names. */
+static void check_digests(const struct nvr_segment *segment, const struct nvr_buf *file)
+{
+    assert_int_equal(segment->digests_count, (segment->end_us - segment->start_us - 1) / 1000000);
+    for (size_t i = 0; i < segment->digests_count; i++) {
+        const struct nvr_segment_digest *digest = &segment->digests[i];
+        struct sha256_ctx sha;
+        uint8_t sum[SHA256_DIGEST_SIZE];
+
+        assert_in_range(digest->ms, 1000 * (i + 1), 1000 * (i + 1) + 10);
+        assert_true(digest->offset < file->len);
+        assert_memory_equal(file->data + digest->offset + 4, "moof", 4);
+        sha256_init(&sha);
+        sha256_update(&sha, digest->offset, file->data);
+        sha256_digest(&sha, sizeof(sum), sum);
+        assert_memory_equal(sum, digest->sum, sizeof(digest->sum));
+    }
 }
 
 static void check_file(struct bench *b)
@@ -359,6 +387,7 @@ static void check_file(struct bench *b)
         frames++;
     }
     assert_int_equal(frames, b->last.frames);
+    check_digests(&b->last, &buf);
     nvr_buf_done(&buf);
 }
 

@@ -337,6 +337,31 @@ static void a_segment_is_described_for_the_index(void **state)
     nvr_segment_done(&s);
 }
 
+static void a_long_file_has_sparser_digests(void **state)
+{
+    struct nvr_segment *s = calloc(1, sizeof(*s));
+    struct nvr_segment_digest last;
+
+    (void)state;
+    assert_non_null(s);
+    assert_null(nvr_segment_add_digest(s, 0, 700));
+    assert_null(nvr_segment_add_digest(s, 999, 800));
+    assert_non_null(nvr_segment_add_digest(s, 1000, 900));
+    assert_null(nvr_segment_add_digest(s, 1900, 1000));
+    for (uint32_t ms = 2000; ms <= 600000; ms += 40)
+        (void)nvr_segment_add_digest(s, ms, ms);
+    assert_in_range(s->digests_count, NVR_SEGMENT_DIGESTS_MAX / 2, NVR_SEGMENT_DIGESTS_MAX);
+    for (size_t i = 1; i < s->digests_count; i++) {
+        assert_true(s->digests[i].ms > s->digests[i - 1].ms);
+        assert_true(s->digests[i].ms - s->digests[i - 1].ms <= 8040);
+    }
+    last = s->digests[s->digests_count - 1];
+    assert_null(nvr_segment_add_digest(s, last.ms, last.offset)); /* time that stands still */
+    assert_null(nvr_segment_add_digest(s, 0, last.offset));       /* or goes back */
+    nvr_segment_done(s);
+    free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +382,7 @@ int main(void)
         cmocka_unit_test(files_are_cut_where_time_or_format_breaks),
         cmocka_unit_test(without_key_frames_a_file_is_longer_but_not_endless),
         cmocka_unit_test(a_segment_is_described_for_the_index),
+        cmocka_unit_test(a_long_file_has_sparser_digests),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
