@@ -31,6 +31,7 @@ struct nvr_recorder {
     int root_fd;
     int64_t length_us;
     int64_t flush_ms; /* 0: only at the end of a file */
+    int64_t retry_after_ms, hung_ms;
     const struct nvr_recorder_handlers *handlers;
     void *arg;
     struct nvr_post *post;
@@ -196,6 +197,7 @@ static void close_file(struct nvr_recorder *r, int *ret_error)
 {
     struct report report = {.kind = REPORT_SEGMENT};
     const char *path;
+    int flushed;
 
     *ret_error = 0;
     if (!r->writer)
@@ -204,8 +206,13 @@ static void close_file(struct nvr_recorder *r, int *ret_error)
     r->closed_bytes += nvr_segment_writer_get_size(r->writer);
     log_debug("close %s", path);
     touch(r);
+    flushed = nvr_segment_writer_flush(r->writer);
+    if (flushed < 0)
+        r->last_us = nvr_segment_writer_get_end_us(r->writer);
     if (nvr_segment_writer_close(r->writer, &report.segment, ret_error) == 1)
         send_report(r, &report);
+    if (*ret_error == 0)
+        *ret_error = flushed;
     touch(r);
     r->writer = NULL;
     r->sync_ms = 0;
@@ -225,7 +232,7 @@ static void fail(struct nvr_recorder *r, int error)
     disk_words(error, words, sizeof(words));
     if (r->retry_ms == 0)
         (void)log_err(error, "recording is interrupted");
-    r->retry_ms = nvr_clock_mono_ms() + NVR_RECORDER_RETRY_MS;
+    r->retry_ms = nvr_clock_mono_ms() + r->retry_after_ms;
     set_state(r, words);
 }
 
@@ -621,7 +628,9 @@ int nvr_recorder_new_take(uv_loop_t *loop, int root_fd, const struct nvr_recorde
     }
     r->root_fd = root_fd;
     r->length_us = (int64_t)options->segment_seconds * 1000000;
-    r->flush_ms = (int64_t)options->flush_seconds * 1000;
+    r->flush_ms = options->flush_ms;
+    r->retry_after_ms = options->retry_ms ? options->retry_ms : NVR_RECORDER_RETRY_MS;
+    r->hung_ms = options->hung_ms ? options->hung_ms : NVR_RECORDER_HUNG_MS;
     r->cut.length_us = r->length_us;
     r->idle = true;
     r->handlers = handlers;
@@ -716,7 +725,7 @@ static bool is_hung(const struct nvr_recorder *r)
 {
     const int64_t since_ms = atomic_load(&r->busy_since_ms);
 
-    return since_ms && nvr_clock_mono_ms() - since_ms >= NVR_RECORDER_HUNG_MS;
+    return since_ms && nvr_clock_mono_ms() - since_ms >= r->hung_ms;
 }
 
 void nvr_recorder_get_state(struct nvr_recorder *r, struct nvr_recorder_state *ret_state)

@@ -52,7 +52,9 @@ struct nvr_recorder_state {
 struct nvr_recorder_options {
     const char *camera;
     unsigned segment_seconds;
-    unsigned flush_seconds; /* 0: only when a file is closed */
+    unsigned flush_ms; /* 0: only when a file is closed */
+    unsigned retry_ms; /* 0: NVR_RECORDER_RETRY_MS */
+    unsigned hung_ms;  /* 0: NVR_RECORDER_HUNG_MS */
 };
 
 /* Takes root_fd (folder of the camera), even on failure. */

@@ -209,7 +209,7 @@ static int start_recorder(struct worker *w, const struct nvr_rpc_request *reques
         .on_segment = on_segment, .on_state = on_recording, .on_gap = on_gap};
     const struct nvr_recorder_options options = {.camera = w->config.id,
                                                  .segment_seconds = w->config.segment_seconds,
-                                                 .flush_seconds = w->config.flush_seconds};
+                                                 .flush_ms = w->config.flush_seconds * 1000};
     int fd;
 
     if (!w->config.record)

@@ -61,6 +61,13 @@ static void on_state(bool recording, const char *error, void *arg)
     assert_null(error);
 }
 
+static void on_gap(int64_t from_us, int64_t to_us, enum nvr_recorder_cause cause, void *arg)
+{
+    (void)cause;
+    (void)arg;
+    fail_msg("%lld to %lld was wanted and is lost", (long long)from_us, (long long)to_us);
+}
+
 static void new_ring(struct bench *b, size_t size)
 {
     const struct nvr_ring_init init = {
@@ -75,8 +82,9 @@ static void new_ring(struct bench *b, size_t size)
 
 static void begin(struct bench *b)
 {
-    static const struct nvr_recorder_handlers handlers = {.on_segment = on_segment,
-                                                          .on_state = on_state};
+    static const struct nvr_recorder_handlers handlers = {
+        .on_segment = on_segment, .on_state = on_state, .on_gap = on_gap};
+    const struct nvr_recorder_options options = {.camera = "door", .segment_seconds = 60};
     int fd;
 
     *b = (struct bench){.next = 0};
@@ -85,8 +93,7 @@ static void begin(struct bench *b)
     fd = open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(uv_loop_init(&b->loop), 0);
-    assert_int_equal(nvr_recorder_new_take(&b->loop, fd, "door", 60, &handlers, b, &b->recorder),
-                     0);
+    assert_int_equal(nvr_recorder_new_take(&b->loop, fd, &options, &handlers, b, &b->recorder), 0);
     new_ring(b, NVR_RING_MIN_SIZE);
 }
 
