@@ -63,19 +63,150 @@ export const cameras = [
   makeCamera("attic", "Attic", { enabled: false, recording_active: false, main: null, sub: null }),
 ];
 
-/** Recorded since two days ago, with holes. */
-export function ranges(start, end) {
-  const all = [];
-  for (let day = 2; day >= 0; day--) {
-    const base = new Date(now - day * 86_400_000).setHours(0, 0, 0, 0);
-    const at = (h, m = 0) => base + (h * 60 + m) * minute;
-    all.push([at(0), at(3, 12)], [at(3, 40), at(7, 5)], [at(7, 6), at(11, 30)]);
-    all.push([at(13), at(17, 45)], [at(17, 52), at(24)]);
-  }
-  return all
-    .map(([from, to]) => [Math.max(from, start), Math.min(to, end, Date.now() - 4000)])
-    .filter(([from, to]) => to > from);
+/** Recorded since two days ago, with holes; the second camera has holes of its own. */
+function holesOf(camera, base) {
+  const at = (h, m = 0, s = 0) => base + (h * 60 + m) * minute + s * 1000;
+  const own =
+    camera === "driveway"
+      ? [[at(9, 30), at(9, 40), "overload", "The disk queue was full for 40 s."]]
+      : [[at(7, 5), at(7, 6), "camera", "The camera closed the connection."]];
+  return [
+    [at(3, 12), at(3, 40), "network", "No answer from 192.168.1.20:554."],
+    ...own,
+    [at(11, 30), at(13), "schedule", null],
+    [at(17, 45), at(17, 52), "system", "Heron was updated."],
+  ].map(([start, end, cause, detail]) => ({ start, end, cause, detail }));
 }
+
+const clip = (spans, start, end) =>
+  spans
+    .map((span) => ({ ...span, start: Math.max(span.start, start), end: Math.min(span.end, end) }))
+    .filter((span) => span.end > span.start);
+
+const daysBack = [2, 1, 0].map((day) => new Date(now - day * 86_400_000).setHours(0, 0, 0, 0));
+
+export const gaps = (camera, start, end) =>
+  clip(
+    daysBack.flatMap((base) => holesOf(camera, base)),
+    start,
+    Math.min(end, Date.now()),
+  );
+
+export function ranges(camera, start, end) {
+  const list = [];
+  let at = Math.max(start, daysBack[0]);
+  const last = Math.min(end, Date.now() - 4000);
+  for (const gap of [...gaps(camera, start, end), { start: last, end: last }]) {
+    if (gap.start > at) list.push([at, Math.min(gap.start, last)]);
+    at = gap.end;
+  }
+  return list.filter(([from, to]) => to > from);
+}
+
+export function marks(camera, start, end) {
+  const all = daysBack.flatMap((base) =>
+    Array.from({ length: 22 }, (_, i) => {
+      const from = base + ((i * 61 + camera.length * 13) % 1440) * minute;
+      const kind = i % 7 === 3 ? "event" : i === 9 ? "manual" : "motion";
+      const label = kind === "event" ? "person" : null;
+      return { start: from, end: from + (2 + (i % 5) * 3) * minute, kind, label };
+    }),
+  );
+  return clip(all, start, Math.min(end, Date.now()));
+}
+
+export function timelineItem(camera, start, end) {
+  const list = ranges(camera, start, end);
+  const missing = gaps(camera, start, end);
+  const sum = (spans) => spans.reduce((total, [from, to]) => total + to - from, 0);
+  return {
+    camera,
+    ranges: list,
+    recording: null,
+    segments: 4000,
+    bytes: 2e10,
+    known_from: daysBack[0],
+    recorded_ms: sum(list),
+    gap_ms: sum(missing.map((gap) => [gap.start, gap.end])),
+    gaps: missing,
+    marks: marks(camera, start, end),
+  };
+}
+
+export const locked = [
+  {
+    id: "p1",
+    camera: "front-door",
+    start: daysBack[2] + 62 * minute,
+    end: daysBack[2] + 85 * minute,
+    reason: "Parcel stolen",
+    created: now - 60 * minute,
+  },
+];
+
+const job = (id, name, change) => ({
+  id,
+  type: "export",
+  name,
+  state: "done",
+  progress: 1,
+  eta_s: null,
+  created: now - 40 * minute,
+  started: now - 40 * minute,
+  finished: now - 39 * minute,
+  expires: now + 6 * 86_400_000,
+  error: null,
+  params: {
+    items: [{ camera: "front-door", start: now - 90 * minute, end: now - 80 * minute }],
+    proof: true,
+  },
+  files: [],
+  size_estimate: 160_000_000,
+  ...change,
+});
+
+export const makeJob = (id, body) =>
+  job(id, body.name ?? "Export", {
+    state: "running",
+    progress: 0,
+    eta_s: 8,
+    created: Date.now(),
+    started: Date.now(),
+    finished: null,
+    expires: body.expires_days ? Date.now() + body.expires_days * 86_400_000 : null,
+    params: body,
+  });
+
+export const jobFile = (id, name) => ({
+  name,
+  size: 161_300_000,
+  url: `/api/v1/exports/${id}/download?file=0`,
+  camera: "front-door",
+  start: now - 90 * minute,
+  end: now - 80 * minute,
+  sha256: "9f2c4d…",
+});
+
+export const jobs = [
+  job("j3", "Driveway, last night", {
+    state: "running",
+    progress: 0.42,
+    eta_s: 74,
+    finished: null,
+    expires: null,
+    params: {
+      items: [{ camera: "driveway", start: now - 600 * minute, end: now - 480 * minute }],
+      timelapse: { speed: 60 },
+    },
+  }),
+  job("j2", "Parcel stolen", { files: [jobFile("j2", "Parcel stolen.mp4")] }),
+  job("j1", "All of Tuesday", {
+    state: "failed",
+    progress: 0.2,
+    expires: null,
+    error: { code: "disk_full", message: "The disk is full: 3.2 GB were needed, 1.1 GB are free." },
+  }),
+];
 
 export const history = () => ({
   items: [

@@ -4,7 +4,8 @@ import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { WebSocketServer } from "ws";
-import { cameras, history, logs, makeCamera, ranges, systemInfo, workers } from "./mock-data.mjs";
+import { cameras, history, jobFile, jobs, locked, logs, makeCamera } from "./mock-data.mjs";
+import { makeJob, ranges, systemInfo, timelineItem, workers } from "./mock-data.mjs";
 import { loadClip, retime } from "./media.mjs";
 
 const port = Number(process.argv[2] ?? 5000);
@@ -61,19 +62,20 @@ function playlist(camera, start, end) {
     "#EXT-X-TARGETDURATION:2",
     "#EXT-X-PLAYLIST-TYPE:VOD",
   ];
-  lines.push('#EXT-X-MAP:URI="/mock/init.mp4"');
-  ranges(start, end).forEach(([from, to], i) => {
-    if (i > 0) lines.push("#EXT-X-DISCONTINUITY", '#EXT-X-MAP:URI="/mock/init.mp4"');
+  lines.push(`#EXT-X-MAP:URI="/mock/init.mp4?camera=${camera}"`);
+  ranges(camera, start, end).forEach(([from, to], i) => {
+    if (i > 0)
+      lines.push("#EXT-X-DISCONTINUITY", `#EXT-X-MAP:URI="/mock/init.mp4?camera=${camera}"`);
     for (let at = from; at < to; at += 1000) {
       if (at === from) lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(at).toISOString()}`);
-      lines.push("#EXTINF:1.0,", `/mock/gop.m4s?t=${at}`);
+      lines.push("#EXTINF:1.0,", `/mock/gop.m4s?t=${at}&camera=${camera}`);
     }
   });
   return [...lines, "#EXT-X-ENDLIST", ""].join("\n");
 }
 
-function gopBytes(time) {
-  const clip = clips.main;
+function gopBytes(time, camera) {
+  const clip = camera === "driveway" ? clips.driveway : clips.main;
   const first = (Math.floor(time / 1000) % (clip.fragments.length / gop)) * gop;
   return Buffer.concat(
     clip.fragments
@@ -85,6 +87,7 @@ function gopBytes(time) {
 function coverage(url) {
   const days = new Map();
   for (const [from, to] of ranges(
+    url.searchParams.get("camera"),
     Number(url.searchParams.get("start")),
     Number(url.searchParams.get("end")),
   )) {
@@ -119,6 +122,38 @@ function camerasRoute(request, body, path) {
   return [200, camera];
 }
 
+function exportsRoute(request, body, [id, verb]) {
+  if (id === "estimate") {
+    const ms = body.items.reduce((sum, item) => sum + item.end - item.start, 0);
+    const size = Math.round(ms * 270);
+    const rest = { recorded_ms: ms, gaps: [], free_bytes: 7.12e11, fits: size < 7.12e11 };
+    return [200, { size, duration_ms: ms / (body.timelapse?.speed ?? 1), ...rest }];
+  }
+  if (!id && request.method === "POST") {
+    const job = makeJob(`j${Date.now()}`, body);
+    jobs.unshift(job);
+    return [202, job];
+  }
+  if (!id) return [200, { items: jobs, next: null }];
+  const index = jobs.findIndex((job) => job.id === id);
+  if (index < 0) throw new Refusal(404, "not_found", "There is no such export.");
+  const job = jobs[index];
+  if (verb === "cancel") Object.assign(job, { state: "cancelled", eta_s: null });
+  if (request.method !== "DELETE") return [200, job];
+  jobs.splice(index, 1);
+  return [204, undefined];
+}
+
+setInterval(() => {
+  for (const job of jobs.filter(({ state }) => state === "running")) {
+    job.progress = Math.min(1, job.progress + 0.01);
+    job.eta_s = Math.round((1 - job.progress) * 120);
+    if (job.progress < 1) continue;
+    Object.assign(job, { state: "done", eta_s: null, finished: Date.now() });
+    job.files = [jobFile(job.id, `${job.name}.mp4`)];
+  }
+}, 1000).unref();
+
 function answer(request, url, body) {
   const path = url.pathname.split("/").filter(Boolean);
   const query = (name) => Number(url.searchParams.get(name));
@@ -137,9 +172,24 @@ function answer(request, url, body) {
   }
   if (group === "recordings" && rest[0] === "timeline") {
     const [start, end] = [query("start"), query("end")];
-    const item = { camera: url.searchParams.get("camera"), ranges: ranges(start, end) };
-    return [200, { start, end, items: [{ ...item, segments: 4000, bytes: 2e10 }] }];
+    const item = timelineItem(url.searchParams.get("camera"), start, end);
+    return [200, { start, end, items: [item] }];
   }
+  if (group === "recordings" && rest[0] === "protected") {
+    const index = locked.findIndex((range) => range.id === rest[1]);
+    if (request.method === "DELETE") {
+      locked.splice(index, 1);
+      return [204, undefined];
+    }
+    const camera = url.searchParams.get("camera");
+    return [200, { items: locked.filter((range) => range.camera === camera) }];
+  }
+  if (group === "recordings" && rest[0] === "protect") {
+    const range = { id: `p${Date.now()}${locked.length}`, created: Date.now(), ...body };
+    locked.push(range);
+    return [201, range];
+  }
+  if (group === "exports") return exportsRoute(request, body, rest);
   if (group === "recordings" && rest[0] === "coverage") return [200, coverage(url)];
   if (group === "recordings") {
     const start = Math.floor(query("start") / 10_000) * 10_000;
@@ -164,15 +214,27 @@ function sendFile(url, response) {
 }
 
 function sendMedia(url, response) {
+  const camera = url.searchParams.get("camera");
   if (url.pathname.endsWith(".m3u8")) {
     response.setHeader("Content-Type", "application/vnd.apple.mpegurl");
     const [start, end] = ["start", "end"].map((key) => Number(url.searchParams.get(key)));
-    response.end(playlist("", start, end));
+    const text = playlist(decodeURIComponent(url.pathname.split("/")[5]), start, end);
+    response.statusCode = text.includes("#EXTINF") ? 200 : 404;
+    response.end(text);
+  } else if (url.pathname.includes("/preview/")) {
+    const driveway = url.pathname.endsWith("/driveway");
+    response.setHeader("Content-Type", "image/jpeg");
+    response.end(driveway ? clips.driveway.still : clips.main.still);
+  } else if (/download$/.test(url.pathname)) {
+    response.setHeader("Content-Type", "video/mp4");
+    response.setHeader("Content-Disposition", 'attachment; filename="export.mp4"');
+    response.end(Buffer.concat([clips.main.init, ...clips.main.fragments]));
   } else if (url.pathname.endsWith("/snapshot")) {
     response.setHeader("Content-Type", "image/jpeg");
     response.end(clips.main.still);
-  } else if (url.pathname === "/mock/init.mp4") response.end(clips.main.init);
-  else response.end(gopBytes(Number(url.searchParams.get("t"))));
+  } else if (url.pathname === "/mock/init.mp4") {
+    response.end(camera === "driveway" ? clips.driveway.init : clips.main.init);
+  } else response.end(gopBytes(Number(url.searchParams.get("t")), camera));
 }
 
 async function readBody(request) {
@@ -183,7 +245,8 @@ async function readBody(request) {
 
 const server = createServer(async (request, response) => {
   const url = new URL(request.url, "http://mock");
-  if (/^\/mock\/|\.m3u8$|\/snapshot$/.test(url.pathname)) return sendMedia(url, response);
+  if (/^\/mock\/|\.m3u8$|\/snapshot$|\/preview\/|\/download$/.test(url.pathname))
+    return sendMedia(url, response);
   if (webRoot && !/^\/(api|health|status|workers)(\/|$)/.test(url.pathname)) {
     return sendFile(url, response);
   }

@@ -13,7 +13,7 @@ const pages = Object.fromEntries(
         "logs=/logs",
         "404=/nowhere",
       ])
-  ).map((item) => item.split("=")),
+  ).map((item) => item.split(/=(.*)/)),
 );
 const sizes = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
 const only = process.env.ONLY?.split(",") ?? [

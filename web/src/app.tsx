@@ -28,6 +28,13 @@ export const routes: RouteObject[] = [
         },
       },
       {
+        path: "exports",
+        lazy: async () => {
+          const { ExportsPage } = await import("./features/exports/exports-page");
+          return { Component: ExportsPage };
+        },
+      },
+      {
         path: "system",
         lazy: async () => {
           const { SystemPage } = await import("./features/system/system-page");

@@ -1,4 +1,5 @@
 /** Stands in for hls.js: remembers what it was told, and emits what a test wants. */
+import type { PlaylistLoaderConstructor } from "hls.js";
 import type { ClockFragment } from "@/lib/media/playlist-clock";
 
 type Handler = (event: string, data: unknown) => void;
@@ -33,7 +34,7 @@ export class FakeHls {
   destroyed = false;
   private readonly handlers = new Map<string, Handler>();
 
-  constructor(readonly config: { maxBufferLength: number }) {
+  constructor(readonly config: { maxBufferLength: number; pLoader: PlaylistLoaderConstructor }) {
     FakeHls.all.push(this);
   }
   on(event: string, handler: Handler) {

@@ -1,4 +1,12 @@
-import { BookOpen, Cctv, HeartPulse, History, ScrollText, type LucideIcon } from "lucide-react";
+import {
+  BookOpen,
+  Cctv,
+  FileDown,
+  HeartPulse,
+  History,
+  ScrollText,
+  type LucideIcon,
+} from "lucide-react";
 import { Link, NavLink, Outlet } from "react-router-dom";
 import { cn } from "@/lib/cn";
 import { Logo } from "./logo";
@@ -10,6 +18,7 @@ type NavItem = { to: string; label: string; icon: LucideIcon };
 const nav: NavItem[] = [
   { to: "/cameras", label: "Cameras", icon: Cctv },
   { to: "/recordings", label: "Recordings", icon: History },
+  { to: "/exports", label: "Exports", icon: FileDown },
   { to: "/system", label: "System", icon: HeartPulse },
   { to: "/logs", label: "Logs", icon: ScrollText },
 ];
@@ -62,7 +71,7 @@ function BottomBar() {
   return (
     <nav
       aria-label="Main"
-      className="border-line bg-surface/95 fixed inset-x-0 bottom-0 z-30 grid grid-cols-4 border-t pb-[env(safe-area-inset-bottom)] backdrop-blur md:hidden"
+      className="border-line bg-surface/95 fixed inset-x-0 bottom-0 z-30 grid auto-cols-fr grid-flow-col border-t pb-[env(safe-area-inset-bottom)] backdrop-blur md:hidden"
     >
       {nav.map(({ to, label, icon: Icon }) => (
         <NavLink

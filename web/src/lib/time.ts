@@ -63,3 +63,15 @@ export function monthGrid({ year, month }: Month): (string | null)[] {
     return date >= 1 && date <= count ? `${year}-${two(month + 1)}-${two(date)}` : null;
   });
 }
+
+/** For <input type="datetime-local" step="1">: "2026-11-21T14:03:09". */
+export function toLocalInput(time: number): string {
+  const d = new Date(time);
+  return `${dayOf(time)}T${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+}
+
+/** The moment of such a text; null: not a time. */
+export function fromLocalInput(text: string): number | null {
+  const time = new Date(text).getTime();
+  return text === "" || Number.isNaN(time) ? null : time;
+}

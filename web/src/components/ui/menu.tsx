@@ -1,3 +1,4 @@
+import { Check } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
 import type { ComponentProps, ReactNode } from "react";
 import { cn } from "@/lib/cn";
@@ -38,4 +39,27 @@ export function MenuItem({ danger, className, ...props }: ItemProps) {
 
 export function MenuSeparator() {
   return <DropdownMenu.Separator className="bg-line my-1.5 h-px" />;
+}
+
+type CheckProps = ComponentProps<typeof DropdownMenu.CheckboxItem>;
+
+/** A choice that leaves the menu open. */
+export function MenuCheck({ className, children, ...props }: CheckProps) {
+  return (
+    <DropdownMenu.CheckboxItem
+      onSelect={(event) => event.preventDefault()}
+      className={cn(
+        "data-[highlighted]:bg-sunken flex cursor-pointer items-center gap-2.5 rounded-lg py-2 pr-4 pl-2.5 text-sm outline-none select-none data-[disabled]:pointer-events-none data-[disabled]:opacity-50",
+        className,
+      )}
+      {...props}
+    >
+      <span className="border-line-strong grid size-4 shrink-0 place-items-center rounded border">
+        <DropdownMenu.ItemIndicator>
+          <Check className="text-brand-ink size-3.5" aria-hidden />
+        </DropdownMenu.ItemIndicator>
+      </span>
+      {children}
+    </DropdownMenu.CheckboxItem>
+  );
 }

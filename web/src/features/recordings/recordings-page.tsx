@@ -10,7 +10,9 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { camerasQuery } from "@/lib/api/queries";
 import type { Camera } from "@/lib/api/types";
 import { dayOf, isDay } from "@/lib/time";
+import { CameraPicker, camerasMax } from "./camera-picker";
 import { DayPicker } from "./day-picker";
+import { ProtectedList } from "./protected-list";
 import { RecordingsView } from "./recordings-view";
 import { useRecordings } from "./store";
 
@@ -37,6 +39,12 @@ export function momentOf(text: string | null): number | null {
   return text && Number.isFinite(time) && time > 0 ? time : null;
 }
 
+/** The page's own camera, and those that the address plays with it. */
+export function chosenOf(all: Camera[], id: string | undefined, others: string | null): Camera[] {
+  const ids = [...new Set([id, ...(others ?? "").split(",")])];
+  return ids.flatMap((one) => all.find((camera) => camera.id === one) ?? []).slice(0, camerasMax);
+}
+
 export function RecordingsPage() {
   const { id } = useParams();
   const navigate = useNavigate();
@@ -47,21 +55,28 @@ export function RecordingsPage() {
   const start = momentOf(params.get("t"));
   const dayParam = params.get("day");
   const day = isDay(dayParam) ? dayParam : dayOf(start ?? Date.now());
+  const others = params.get("with");
   const camera: Camera | undefined = cameras?.find((item) => item.id === id);
+  const chosen = camera && cameras ? chosenOf(cameras, id, others) : [];
 
   useEffect(() => reset, [id, reset]);
 
   const showDay = useCallback(
     (next: string) => {
-      setState({ view: null });
-      setParams({ day: next }, { replace: true });
+      setState({ view: null, selection: null });
+      setParams(others ? { day: next, with: others } : { day: next }, { replace: true });
     },
-    [setParams, setState],
+    [setParams, setState, others],
   );
 
   function chooseDay(next: string) {
-    setState({ phase: "idle", playhead: null, playing: false });
+    setState({ playhead: null });
     showDay(next);
+  }
+
+  function chooseCameras(ids: string[]) {
+    const rest = ids.slice(1).join(",");
+    setParams(rest ? { day, with: rest } : { day }, { replace: true });
   }
 
   const first = cameras?.[0];
@@ -86,7 +101,18 @@ export function RecordingsPage() {
                 </option>
               ))}
             </NativeSelect>
+            {cameras && cameras.length > 1 && (
+              <CameraPicker
+                all={cameras}
+                chosen={chosen.map((item) => item.id)}
+                onChange={chooseCameras}
+              />
+            )}
             <DayPicker camera={camera.id} day={day} onChange={chooseDay} />
+            <ProtectedList
+              cameras={chosen}
+              onOpen={(time) => navigate(`${path(camera.id)}?t=${time}`)}
+            />
           </>
         )
       }
@@ -94,7 +120,7 @@ export function RecordingsPage() {
       {camera && (
         <RecordingsView
           key={camera.id}
-          camera={camera}
+          cameras={chosen}
           day={day}
           start={start}
           onPlayedDay={showDay}

@@ -1,135 +1,173 @@
-import { useQuery } from "@tanstack/react-query";
-import { Minus, Plus } from "lucide-react";
-import { useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { ErrorState } from "@/components/states";
-import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
-import { timelineQuery } from "@/lib/api/queries";
-import type { Camera, Range } from "@/lib/api/types";
-import { formatBytes, formatCodec, formatDuration } from "@/lib/format";
-import { canPlayCodec } from "@/lib/media/mse";
+import type { Camera } from "@/lib/api/types";
+import { formatBytes } from "@/lib/format";
 import { dayBounds, dayOf } from "@/lib/time";
-import { nextRecorded, recordedMs, toRanges, withRecording } from "@/lib/timeline/ranges";
-import { initialView, span, zoomAt, type View } from "@/lib/timeline/view";
+import { daySummary } from "@/lib/timeline/gaps";
+import { unionOf } from "@/lib/timeline/lanes";
+import { nextRecorded } from "@/lib/timeline/ranges";
+import { initialView, span, type View } from "@/lib/timeline/view";
 import { PlaybackControls } from "./playback-controls";
-import { PlaybackOverlay } from "./playback-overlay";
+import { isPlayable, PlaybackGrid } from "./playback-grid";
+import { SelectionBar } from "./selection-bar";
 import { useRecordings } from "./store";
-import { TimelineCanvas } from "./timeline-canvas";
+import { Timeline } from "./timeline";
+import type { Selection } from "./timeline-draw";
+import { TimelineLegend } from "./timeline-legend";
+import { useLanes } from "./use-lanes";
 import { usePlayback } from "./use-playback";
-import { usePlaybackKeys } from "./use-playback-keys";
+import { shuttle, usePlaybackKeys, type PlaybackKeys } from "./use-playback-keys";
+import { ZoomButtons } from "./zoom-buttons";
 
 type Props = {
-  camera: Camera;
+  cameras: Camera[];
   day: string;
   start: number | null;
   onPlayedDay: (day: string) => void;
 };
 
-function ZoomButtons({ bounds, ranges }: { bounds: View; ranges: Range[] }) {
-  const { view, playhead, set } = useRecordings();
-  const fitted = initialView(bounds, ranges);
-  const current = view ?? fitted;
-  const isWhole = span(current) === span(bounds);
-  const zoom = (factor: number) => {
-    const middle = (current.start + current.end) / 2;
-    const inside = playhead !== null && playhead >= current.start && playhead <= current.end;
-    set({ view: zoomAt(current, factor, inside ? playhead : middle, bounds) });
-  };
-  return (
-    <div className="flex gap-1">
-      {span(fitted) < span(bounds) && (
-        <Button variant="ghost" size="sm" onClick={() => set({ view: isWhole ? null : bounds })}>
-          {isWhole ? "Fit" : "Day"}
-        </Button>
-      )}
-      <Button variant="ghost" size="icon-sm" aria-label="Zoom out" onClick={() => zoom(2.5)}>
-        <Minus aria-hidden />
-      </Button>
-      <Button variant="ghost" size="icon-sm" aria-label="Zoom in" onClick={() => zoom(0.4)}>
-        <Plus aria-hidden />
-      </Button>
-    </div>
-  );
+/** What "select a range" begins with: a piece of the view around where playback stands. */
+export function firstSelection(view: View, playhead: number | null): Selection {
+  const inside = playhead !== null && playhead >= view.start && playhead <= view.end;
+  const middle = inside ? playhead : (view.start + view.end) / 2;
+  const half = Math.max(5_000, span(view) * 0.06);
+  const start = Math.max(view.start, middle - half);
+  const end = Math.min(view.end, middle + half);
+  return { start: Math.round(start / 1000) * 1000, end: Math.round(end / 1000) * 1000 };
 }
 
-export function RecordingsView({ camera, day, start, onPlayedDay }: Props) {
-  const [video, setVideo] = useState<HTMLVideoElement | null>(null);
+const state = () => useRecordings.getState();
+
+/** I and O: the edge goes where playback stands, and pushes the other one along. */
+function withEdge(edge: "start" | "end", view: View): Selection | null {
+  const { playhead, selection } = state();
+  if (playhead === null) return selection;
+  const other = selection ?? firstSelection(view, playhead);
+  return edge === "start"
+    ? { start: playhead, end: Math.max(other.end, playhead + 1000) }
+    : { start: Math.min(other.start, playhead - 1000), end: playhead };
+}
+
+export function RecordingsView({ cameras, day, start, onPlayedDay }: Props) {
   const [wanted, setWanted] = useState<number | null>(null);
-  const controller = usePlayback(video, camera.id);
-  const { set, playhead } = useRecordings();
+  const [chosenFocus, setFocus] = useState<string | null>(null);
+  const { set, setTile, playhead, view: chosenView } = useRecordings();
+  const isReady = useRecordings((now) =>
+    cameras.some(({ id }) => ["ready", "gap"].includes(now.tiles[id]?.phase ?? "idle")),
+  );
+  const focus = cameras.some(({ id }) => id === chosenFocus) ? chosenFocus : null;
+  const main = cameras.find(({ id }) => id === focus) ?? cameras[0];
+  const session = usePlayback(main?.id ?? null);
   const bounds = useMemo(() => dayBounds(day), [day]);
   const today = day === dayOf(Date.now());
-  const timeline = useQuery(timelineQuery(camera.id, bounds.start, bounds.end, today));
-  const ranges = useMemo(() => toRanges(timeline.data?.ranges), [timeline.data]);
-  const drawn = useMemo(
-    () => withRecording(ranges, timeline.data?.recording),
-    [ranges, timeline.data],
-  );
-  const playable = canPlayCodec(camera.main?.codec, camera.main?.codec_string);
+  const { lanes, isLoading, error, refetch } = useLanes(cameras, bounds, today);
+  const ranges = useMemo(() => unionOf(lanes.map((lane) => lane.ranges)), [lanes]);
+  const drawn = useMemo(() => unionOf(lanes.map((lane) => lane.drawn)), [lanes]);
+  const fitted = useMemo(() => initialView(bounds, drawn), [bounds, drawn]);
+  const view = chosenView ?? fitted;
   const last = ranges[ranges.length - 1];
+  const latest = last ? Math.max(last[0], last[1] - 60_000) : null;
+  const fps = main?.main?.fps ?? 15;
 
-  function seek(time: number) {
-    const target = nextRecorded(ranges, time);
-    setWanted(target ?? time);
-    if (target === null) set({ phase: "empty", playhead: time });
-    else if (!playable) set({ phase: "unsupported", message: null, playhead: target });
-    else controller?.seek(target);
-  }
+  const seek = useCallback(
+    (time: number, play = true) => {
+      const target = nextRecorded(ranges, time);
+      setWanted(target ?? time);
+      for (const camera of cameras) {
+        if (!isPlayable(camera)) setTile(camera.id, { phase: "unsupported", message: null });
+        else if (target === null) setTile(camera.id, { phase: "empty", message: null });
+      }
+      set({ playhead: target ?? time });
+      if (target !== null && cameras.some(isPlayable)) session.seek(target, play);
+    },
+    [ranges, cameras, session, set, setTile],
+  );
 
   // Playing past midnight turns the page of the calendar.
   const playedDay = playhead === null ? day : dayOf(playhead);
   useEffect(() => {
-    if (playedDay !== day && useRecordings.getState().playing) onPlayedDay(playedDay);
+    if (playedDay !== day && state().playing) onPlayedDay(playedDay);
   }, [playedDay, day, onPlayedDay]);
 
+  // Another day was chosen: nothing is shown until a moment of it is.
   useEffect(() => {
-    if (start !== null && controller) controller.seek(start);
-  }, [start, controller]);
+    if (playhead === null) session.clear();
+  }, [playhead, session]);
 
-  const fps = camera.main?.fps ?? 15;
-  usePlaybackKeys(controller, fps);
-  const latest = last ? Math.max(last[0], last[1] - 60_000) : null;
+  useEffect(() => {
+    if (start !== null) session.seek(start);
+  }, [start, session]);
+
+  const onToggle = useCallback(() => {
+    if (isReady) session.toggle();
+    else seek(state().playhead ?? latest ?? bounds.start);
+  }, [isReady, session, seek, latest, bounds]);
+
+  const keys = useMemo<PlaybackKeys>(
+    () => ({
+      toggle: onToggle,
+      pause: () => session.setRunning(false),
+      step: (direction) => session.step(direction, fps),
+      jump: (ms) => {
+        const at = state().playhead;
+        if (at !== null) seek(at + ms, state().playing);
+      },
+      setSpeed: (speed) => {
+        set({ speed });
+        session.setRunning(true);
+      },
+      speed: () => state().speed,
+      isPlaying: () => state().playing,
+      mark: (edge) => set({ selection: withEdge(edge, view) }),
+    }),
+    [onToggle, session, fps, seek, set, view],
+  );
+  usePlaybackKeys(keys);
+
   return (
     <Card className="overflow-hidden">
-      <div className="relative aspect-video max-h-[calc(100dvh-27rem)] min-h-52 w-full bg-[#070b0c]">
-        <video
-          ref={setVideo}
-          playsInline
-          aria-label={`Recording of ${camera.name}`}
-          className="absolute inset-0 size-full object-contain"
-        />
-        <PlaybackOverlay
-          camera={camera.id}
-          wanted={wanted}
-          latest={latest}
-          codec={camera.main ? formatCodec(camera.main.codec) : null}
-          onSeek={seek}
-        />
-      </div>
+      <PlaybackGrid
+        cameras={cameras}
+        session={session}
+        lanes={lanes}
+        focus={focus}
+        wanted={wanted}
+        latest={latest}
+        onFocus={setFocus}
+        onSeek={seek}
+      />
       <div className="grid gap-3 p-4 sm:p-5">
         <PlaybackControls
-          camera={camera.id}
-          fps={fps}
-          controller={controller}
-          onPlay={() => seek(playhead ?? latest ?? bounds.start)}
+          camera={main?.id ?? ""}
+          ready={isReady}
+          onToggle={onToggle}
+          onStep={keys.step}
+          onReverse={() => keys.setSpeed(shuttle(state().speed, state().playing, -1))}
+          onSelect={() =>
+            set({ selection: state().selection ? null : firstSelection(view, playhead) })
+          }
         />
-        {timeline.error && !timeline.data ? (
-          <ErrorState
-            error={timeline.error}
-            onRetry={() => void timeline.refetch()}
-            className="py-4"
-          />
+        {error ? (
+          <ErrorState error={error} onRetry={refetch} className="py-4" />
         ) : (
-          <TimelineCanvas bounds={bounds} ranges={drawn} onSeek={seek} />
+          <Timeline bounds={bounds} view={view} lanes={lanes} onSeek={seek} />
         )}
-        <div className="nums text-faint flex items-center justify-between gap-3 text-sm">
-          <span>
-            {timeline.data
-              ? `${formatDuration(recordedMs(ranges))} recorded, ${formatBytes(timeline.data.bytes)}`
-              : "Loading…"}
-          </span>
-          <ZoomButtons bounds={bounds} ranges={drawn} />
+        <SelectionBar cameras={cameras} />
+        <div className="nums text-faint flex items-start justify-between gap-3 text-sm">
+          <div className="grid gap-0.5 pt-1" data-testid="day-summary">
+            {isLoading
+              ? "Loading…"
+              : lanes.map((lane) => (
+                  <p key={lane.camera}>
+                    {lanes.length > 1 && <span className="text-soft">{lane.name}: </span>}
+                    {daySummary(lane.recordedMs, lane.gaps)}, {formatBytes(lane.bytes)}
+                  </p>
+                ))}
+          </div>
+          <ZoomButtons bounds={bounds} view={view} fitted={fitted} />
         </div>
+        <TimelineLegend lanes={lanes} />
       </div>
     </Card>
   );

@@ -1,29 +1,34 @@
 import { create } from "zustand";
+import type { PlayerPhase } from "@/lib/playback/camera-player";
 import type { View } from "@/lib/timeline/view";
+import type { Selection } from "./timeline-draw";
 
-export type PlaybackPhase =
-  "idle" | "loading" | "ready" | "unsupported" | "empty" | "end" | "error";
+/** What stands in a picture's place, and why. */
+export type Tile = { phase: PlayerPhase; message: string | null };
 
 type RecordingsState = {
-  phase: PlaybackPhase;
-  message: string | null;
+  /** By camera. */
+  tiles: Record<string, Tile>;
   playing: boolean;
+  /** Below zero: backwards. */
   speed: number;
   muted: boolean;
-  /** Wall clock of the picture on screen. */
+  /** The one clock of all pictures. */
   playhead: number | null;
   /** null: chosen by what was recorded, and growing with it. */
   view: View | null;
-  set: (change: Partial<Omit<RecordingsState, "set" | "reset">>) => void;
+  selection: Selection | null;
+  set: (change: Partial<Omit<RecordingsState, "set" | "setTile" | "reset">>) => void;
+  setTile: (camera: string, tile: Tile) => void;
   reset: () => void;
 };
 
 const initial = {
-  phase: "idle" as PlaybackPhase,
-  message: null,
+  tiles: {},
   playing: false,
   playhead: null,
   view: null,
+  selection: null,
 };
 
 /** What the recordings page does right now; what is recorded lives in the queries. */
@@ -32,7 +37,10 @@ export const useRecordings = create<RecordingsState>((set) => ({
   speed: 1,
   muted: false,
   set: (change) => set(change),
-  reset: () => set(initial),
+  setTile: (camera, tile) => set((state) => ({ tiles: { ...state.tiles, [camera]: tile } })),
+  reset: () => set(({ speed }) => ({ ...initial, speed: Math.max(0.25, speed) })),
 }));
+
+export const idleTile: Tile = { phase: "idle", message: null };
 
 export const speeds = [0.25, 0.5, 1, 2, 4, 8, 16];

@@ -1,14 +1,24 @@
-import { useCallback, useEffect, useMemo, useRef, type KeyboardEvent } from "react";
-import type { Range } from "@/lib/api/types";
+import { useCallback, useEffect, type KeyboardEvent, type RefObject } from "react";
 import { formatClock } from "@/lib/format";
 import { usePreferences } from "@/lib/preferences";
+import { spanAt, gapText } from "@/lib/timeline/gaps";
+import { timelineHeight, type Lane } from "@/lib/timeline/lanes";
 import { rangeAt } from "@/lib/timeline/ranges";
-import { follow, initialView, toTime, zoomAt, type View } from "@/lib/timeline/view";
+import { follow, toTime, zoomAt, type View } from "@/lib/timeline/view";
 import { useRecordings } from "./store";
 import { drawTimeline, readPalette } from "./timeline-draw";
-import { useTimelineGestures } from "./use-timeline-gestures";
+import { useTimelineGestures, type Point } from "./use-timeline-gestures";
 
-type Props = { bounds: View; ranges: Range[]; onSeek: (time: number) => void };
+type Props = {
+  ref: RefObject<HTMLCanvasElement | null>;
+  bounds: View;
+  view: View;
+  lanes: Lane[];
+  hover: Point | null;
+  onHover: (at: Point | null) => void;
+  onTap: (at: Point) => void;
+  onSeek: (time: number) => void;
+};
 
 /** Seconds that a key moves the playhead. */
 export function keyStep(key: string, shift: boolean): number | null {
@@ -20,15 +30,19 @@ export function keyStep(key: string, shift: boolean): number | null {
   return null;
 }
 
-/** A day as a strip: what is recorded, what is missing, and where playback stands. */
-export function TimelineCanvas({ bounds, ranges, onSeek }: Props) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const hover = useRef<number | null>(null);
+function momentText(lane: Lane | undefined, time: number): string {
+  const gap = lane && spanAt(lane.gaps, time);
+  if (gap) return `${formatClock(time)}. ${gapText(gap)}`;
+  return `${formatClock(time)}, ${lane && rangeAt(lane.drawn, time) ? "recorded" : "nothing recorded"}`;
+}
+
+/** A day as strips, one a camera: what is recorded, what is missing, where playback stands. */
+export function TimelineCanvas(props: Props) {
+  const { ref: canvas, bounds, view, lanes, hover, onHover, onTap, onSeek } = props;
   const theme = usePreferences((state) => state.theme);
-  const chosen = useRecordings((state) => state.view);
-  const view = useMemo(() => chosen ?? initialView(bounds, ranges), [chosen, bounds, ranges]);
   const setState = useRecordings((state) => state.set);
   const playhead = useRecordings((state) => state.playhead);
+  const selection = useRecordings((state) => state.selection);
 
   const draw = useCallback(() => {
     const element = canvas.current;
@@ -41,12 +55,13 @@ export function TimelineCanvas({ bounds, ranges, onSeek }: Props) {
     if (element.height !== pixelHeight) element.height = pixelHeight;
     drawTimeline(context, width, height, scale, readPalette(element), {
       view,
-      ranges,
+      lanes,
+      selection,
       playhead,
-      hover: hover.current === null ? null : toTime(view, width, hover.current),
+      hover: hover === null ? null : toTime(view, width, hover.x),
       now: Date.now(),
     });
-  }, [view, ranges, playhead]);
+  }, [canvas, view, lanes, selection, playhead, hover]);
 
   useEffect(draw, [draw, theme]);
 
@@ -56,7 +71,7 @@ export function TimelineCanvas({ bounds, ranges, onSeek }: Props) {
     const observer = new ResizeObserver(draw);
     observer.observe(element);
     return () => observer.disconnect();
-  }, [draw]);
+  }, [canvas, draw]);
 
   useEffect(() => {
     if (playhead === null || !useRecordings.getState().playing) return;
@@ -70,22 +85,23 @@ export function TimelineCanvas({ bounds, ranges, onSeek }: Props) {
     onView: (next) => setState({ view: next }),
     onSeek,
     onDouble: () => setState({ view: bounds }),
-    onHover: (x) => {
-      hover.current = x;
-      draw();
-    },
+    onHover,
+    onTap,
+    onSelect: (from, to) =>
+      setState({ selection: { start: Math.min(from, to), end: Math.max(from, to) } }),
   });
 
   function onKeyDown(event: KeyboardEvent) {
     const at = playhead ?? view.start;
     const step = keyStep(event.key, event.shiftKey);
     if (step !== null) onSeek(at + step * 1000);
-    else if (event.key === "Home") onSeek(ranges[0]?.[0] ?? bounds.start);
+    else if (event.key === "Home") onSeek(lanes[0]?.ranges[0]?.[0] ?? bounds.start);
     else if (event.key === "+" || event.key === "=")
       setState({ view: zoomAt(view, 0.5, at, bounds) });
     else if (event.key === "-") setState({ view: zoomAt(view, 2, at, bounds) });
     else return;
     event.preventDefault();
+    event.stopPropagation();
   }
 
   const value = playhead ?? bounds.start;
@@ -100,10 +116,12 @@ export function TimelineCanvas({ bounds, ranges, onSeek }: Props) {
       aria-valuemin={bounds.start}
       aria-valuemax={bounds.end}
       aria-valuenow={Math.round(value)}
-      aria-valuetext={`${formatClock(value)}, ${rangeAt(ranges, value) ? "recorded" : "nothing recorded"}`}
-      data-ranges={ranges.length}
+      aria-valuetext={momentText(lanes[0], value)}
+      data-ranges={lanes.reduce((sum, lane) => sum + lane.drawn.length, 0)}
+      data-gaps={lanes.reduce((sum, lane) => sum + lane.gaps.length, 0)}
       onKeyDown={onKeyDown}
-      className="block h-28 w-full cursor-pointer touch-pan-y rounded-lg select-none"
+      style={{ height: timelineHeight(lanes.length) }}
+      className="block w-full cursor-pointer touch-pan-y rounded-lg select-none"
     />
   );
 }

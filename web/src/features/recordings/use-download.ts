@@ -3,7 +3,7 @@ import { toast } from "sonner";
 import { errorText } from "@/lib/api/client";
 import { api, recordingAtQuery } from "@/lib/api/queries";
 
-function save(url: string) {
+export function saveUrl(url: string) {
   const link = document.createElement("a");
   link.href = url;
   link.download = "";
@@ -17,7 +17,7 @@ export function useDownload(camera: string) {
     mutationFn: async (time: number) => {
       const recording = await client.query(recordingAtQuery(camera, Math.floor(time)));
       if (!recording) throw new Error("Nothing is recorded at this moment.");
-      save(`${api}/recordings/${encodeURIComponent(recording.id)}/download`);
+      saveUrl(`${api}/recordings/${encodeURIComponent(recording.id)}/download`);
     },
     onError: (error) => toast.error(errorText(error)),
   });

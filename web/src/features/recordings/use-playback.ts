@@ -1,37 +1,38 @@
 import { useEffect, useState } from "react";
-import { PlaybackController } from "./playback-controller";
+import { fetchPlaylist } from "@/lib/api/queries";
+import { PlaybackSession } from "@/lib/playback/session";
 import { useRecordings } from "./store";
 
-/** A controller for as long as the video element and the camera stay the same. */
-export function usePlayback(
-  video: HTMLVideoElement | null,
-  camera: string,
-): PlaybackController | null {
-  const [controller, setController] = useState<PlaybackController | null>(null);
+/** One playback for as long as the page is open; pictures come to it and leave. */
+export function usePlayback(focus: string | null): PlaybackSession {
   const set = useRecordings((state) => state.set);
-  const phase = useRecordings((state) => state.phase);
+  const setTile = useRecordings((state) => state.setTile);
   const muted = useRecordings((state) => state.muted);
   const speed = useRecordings((state) => state.speed);
+  const [session] = useState(
+    () =>
+      new PlaybackSession(
+        (camera) => (start, end, signal) => fetchPlaylist(camera, start, end, signal),
+        {
+          onPhase: (camera, phase, message) => setTile(camera, { phase, message }),
+          onTime: (playhead) => set({ playhead }),
+          onPlaying: (playing) => set({ playing }),
+          onMuted: () => set({ muted: true }),
+        },
+      ),
+  );
 
   useEffect(() => {
-    if (!video) return;
-    const next = new PlaybackController(video, camera, {
-      onPhase: (phase, message) => set({ phase, message }),
-      onTime: (playhead) => set({ playhead }),
-      onPlaying: (playing) => set({ playing }),
-      onMuted: () => set({ muted: true }),
-    });
-    setController(next);
-    return () => {
-      next.close();
-      setController(null);
+    let frame = 0;
+    const tick = (now: number) => {
+      session.tick(now);
+      frame = requestAnimationFrame(tick);
     };
-  }, [video, camera, set]);
+    frame = requestAnimationFrame(tick);
+    return () => cancelAnimationFrame(frame);
+  }, [session]);
 
-  useEffect(() => controller?.setSpeed(speed), [controller, speed]);
-  useEffect(() => controller?.setMuted(muted), [controller, muted]);
-  useEffect(() => {
-    if (phase === "idle") controller?.clear();
-  }, [controller, phase]);
-  return controller;
+  useEffect(() => session.setRate(speed), [session, speed]);
+  useEffect(() => session.setSound(focus, muted), [session, focus, muted]);
+  return session;
 }

@@ -1,6 +1,7 @@
 /** Every read of the server's state; components never fetch by themselves. */
 import { queryOptions } from "@tanstack/react-query";
-import { request } from "./client";
+import { buildUrl, readError, request } from "./client";
+import type { ExportEstimate, ExportRequest, Job, ProtectedRange, TimelineItem } from "./pending";
 import type {
   Camera,
   CameraList,
@@ -55,7 +56,8 @@ export const timelineQuery = (camera: string, start: number, end: number, live: 
     queryFn: async ({ signal }) => {
       const query = { camera, start, end };
       const timeline = await request<Timeline>(`${api}/recordings/timeline`, { query, signal });
-      return timeline.items.find((item) => item.camera === camera) ?? null;
+      const item: TimelineItem | undefined = timeline.items.find((one) => one.camera === camera);
+      return item ?? null;
     },
     refetchInterval: live ? seconds(5) : false,
     staleTime: live ? 0 : seconds(60),
@@ -82,6 +84,71 @@ export const recordingAtQuery = (camera: string, time: number) =>
       return list.items[0] ?? null;
     },
     staleTime: seconds(60),
+  });
+
+/** Ranges of a camera that are never deleted by themselves. */
+export const protectedQuery = (camera: string) =>
+  queryOptions({
+    queryKey: ["protected", camera],
+    queryFn: ({ signal }) =>
+      request<{ items: ProtectedRange[] }>(`${api}/recordings/protected`, {
+        query: { camera },
+        signal,
+      }),
+    select: (list) => list.items,
+    staleTime: seconds(30),
+  });
+
+/** The small picture of a moment; null: there is none. */
+export async function fetchPreview(
+  camera: string,
+  at: number,
+  signal: AbortSignal,
+): Promise<Blob | null> {
+  const path = `${api}/recordings/preview/${encodeURIComponent(camera)}`;
+  const response = await fetch(buildUrl(path, { at: Math.floor(at) }), { signal });
+  return response.ok ? response.blob() : null;
+}
+
+/** The playlist of what is recorded in a span; null: nothing is. */
+export async function fetchPlaylist(
+  camera: string,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const path = `${api}/recordings/playback/${encodeURIComponent(camera)}/index.m3u8`;
+  const response = await fetch(buildUrl(path, { start, end }), { signal });
+  if (response.status === 404) return null;
+  if (!response.ok) throw await readError(response);
+  return response.text();
+}
+
+/** Address of a range as one file, made while it is sent. */
+export const rangeDownloadUrl = (camera: string, start: number, end: number, audio = true) =>
+  buildUrl(`${api}/recordings/download`, {
+    camera,
+    start: Math.floor(start),
+    end: Math.ceil(end),
+    audio,
+  });
+
+export const isUnderWay = ({ state }: Job) => state === "queued" || state === "running";
+
+export const exportsQuery = queryOptions({
+  queryKey: ["exports"],
+  queryFn: ({ signal }) => request<{ items: Job[] }>(`${api}/exports`, { signal }),
+  select: (list) => list.items,
+  // The events tell it at once; this is for when they do not come through.
+  refetchInterval: ({ state }) => (state.data?.items.some(isUnderWay) ? seconds(1) : seconds(15)),
+});
+
+export const exportEstimateQuery = (body: ExportRequest) =>
+  queryOptions({
+    queryKey: ["exports", "estimate", body],
+    queryFn: ({ signal }) =>
+      request<ExportEstimate>(`${api}/exports/estimate`, { method: "POST", body, signal }),
+    retry: false,
   });
 
 export const systemInfoQuery = queryOptions({

@@ -1,0 +1,71 @@
+/** Messages whose routes the server's OpenAPI file does not describe yet. */
+import type { Timeline } from "./types";
+
+export type GapCause =
+  "camera" | "network" | "disk" | "overload" | "operator" | "schedule" | "retention" | "system";
+
+export type Gap = { start: number; end: number; cause: GapCause; detail?: string | null };
+export type MarkKind = "motion" | "event" | "manual";
+export type Mark = { start: number; end: number; kind: MarkKind; label?: string | null };
+
+export type TimelineItem = Timeline["items"][number] & {
+  known_from?: number | null;
+  recorded_ms?: number;
+  gap_ms?: number;
+  gaps?: Gap[];
+  marks?: Mark[];
+};
+
+export type ProtectedRange = {
+  id: string;
+  camera: string;
+  start: number;
+  end: number;
+  reason?: string | null;
+};
+
+export type ExportItem = { camera: string; start: number; end: number };
+export type ExportRequest = {
+  name?: string;
+  items: ExportItem[];
+  combine?: boolean;
+  audio?: boolean;
+  timelapse?: { speed: number } | null;
+  timestamps?: boolean;
+  proof?: boolean;
+  expires_days?: number;
+};
+export type ExportEstimate = {
+  size: number;
+  duration_ms: number;
+  recorded_ms: number;
+  gaps: unknown[];
+  free_bytes: number;
+  fits: boolean;
+};
+export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
+export type JobFile = {
+  name: string;
+  size: number;
+  url: string;
+  camera: string | null;
+  start: number;
+  end: number;
+  sha256: string;
+};
+export type Job = {
+  id: string;
+  type: string;
+  name: string;
+  state: JobState;
+  progress: number;
+  eta_s: number | null;
+  created: number;
+  started: number | null;
+  finished: number | null;
+  expires: number | null;
+  error: { code: string; message: string } | null;
+  params: ExportRequest;
+  files: JobFile[];
+  size_estimate: number | null;
+};
