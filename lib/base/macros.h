@@ -14,6 +14,8 @@
 #define NVR_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define NVR_MAX(a, b) ((a) > (b) ? (a) : (b))
 
+#define NVR_CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
+
 /* NVR_DEFINE_AUTO(nvr_ring, nvr_ring_free) lets NVR_AUTO(nvr_ring) declare a
  * `struct nvr_ring *` that is freed when it leaves its scope. */
 #define NVR_DEFINE_AUTO(type, free_fn)                                                             \

@@ -34,6 +34,20 @@ static void place_errors(const struct nvr_config *config, struct nvr_config_erro
     }
 }
 
+/* storage.retention.default_days */
+static int read_default_days(struct nvr_config *config)
+{
+    const json_t *schema = nvr_schema_property(config->schema, "storage");
+    const json_t *written = json_object_get(config->json, "storage");
+    NVR_AUTO_JSON json = json_is_object(written) ? json_deep_copy(written) : json_object();
+
+    if (!json || nvr_schema_fill(json, schema) < 0)
+        return -ENOMEM;
+    config->system.default_days = (unsigned)json_integer_value(
+        json_object_get(json_object_get(json, "retention"), "default_days"));
+    return 0;
+}
+
 static int read_system(struct nvr_config *config)
 {
     const json_t *schema = nvr_schema_property(config->schema, "system");
@@ -41,15 +55,20 @@ static int read_system(struct nvr_config *config)
     NVR_AUTO_JSON json = json_is_object(written) ? json_deep_copy(written) : json_object();
     struct nvr_system_config *system = &config->system;
     const json_t *server, *logging;
+    int r;
 
     if (!json || nvr_schema_fill(json, schema) < 0)
         return -ENOMEM;
+    r = read_default_days(config);
+    if (r < 0)
+        return r;
     server = json_object_get(json, "server");
     logging = json_object_get(json, "logging");
     nvr_config_copy(system->name, sizeof(system->name), nvr_config_text(json, "name"));
     nvr_config_copy(system->timezone, sizeof(system->timezone), nvr_config_text(json, "timezone"));
     nvr_config_copy(system->storage_path, sizeof(system->storage_path),
                     nvr_config_text(json, "storage_path"));
+    system->max_storage_gb = json_number_value(json_object_get(json, "max_storage_gb"));
     system->min_free_gb = json_number_value(json_object_get(json, "min_free_gb"));
     nvr_config_copy(system->host, sizeof(system->host), nvr_config_text(server, "host"));
     system->port = (int)json_integer_value(json_object_get(server, "port"));

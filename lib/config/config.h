@@ -57,7 +57,8 @@ struct nvr_camera_config {
         struct nvr_schedule schedule;
         unsigned pre_buffer_seconds, post_buffer_seconds;
         unsigned flush_seconds; /* 0: files are made durable only when they are closed */
-        unsigned default_days, events_days;
+        unsigned default_days;  /* 0: as in nvr_system_config */
+        unsigned events_days;
     } recording;
     unsigned timeout_seconds;
 };
@@ -66,7 +67,9 @@ struct nvr_system_config {
     char name[NVR_CONFIG_NAME_SIZE];
     char timezone[64];
     char storage_path[1024]; /* "" : default */
+    double max_storage_gb;   /* 10^9 bytes; 0: no cap */
     double min_free_gb;      /* 10^9 bytes */
+    unsigned default_days;   /* storage.retention.default_days */
     char host[256];
     int port;
     char log_level[8];

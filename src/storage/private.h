@@ -8,7 +8,10 @@
 #include "lib/ipc/bus.h"
 #include "lib/ipc/post.h"
 #include "lib/store/store.h"
+#include "src/storage/leases.h"
 #include "src/storage/storage.h"
+
+struct retention;
 
 /* A part that runs in the background. Parts start in the order of the table and stop in the
  * reverse one. */
@@ -34,6 +37,8 @@ struct nvr_storage {
     void (*on_stopped)(void *arg);
     void *on_stopped_arg;
     unsigned opens; /* under way */
+    struct leases leases;
+    struct retention *retention;
 };
 
 /* open.c */

@@ -5,11 +5,17 @@
 
 #include "lib/base/log.h"
 #include "src/storage/private.h"
+#include "src/storage/retention.h"
 
 NVR_LOG_TOPIC("storage");
 
 static const struct storage_part parts[] = {
     {.name = "open", .is_idle = storage_open_is_idle},
+    {.name = "retention",
+     .start = retention_start,
+     .stop = retention_stop,
+     .is_idle = retention_is_idle,
+     .free = retention_free},
 };
 
 int nvr_storage_start(struct nvr_supervisor *supervisor, struct nvr_storage **ret_storage)

@@ -28,4 +28,9 @@ typedef void (*nvr_storage_opened)(int fd, int64_t size, void *arg);
 void nvr_storage_open(struct nvr_storage *storage, const struct nvr_recording *recording,
                       nvr_storage_opened fn, void *arg);
 
+/* Somebody reads [start, end) of a camera, and will for so many seconds (an hour at most):
+ * retention leaves those recordings alone. Who reads longer says so again. */
+void nvr_storage_lease(struct nvr_storage *storage, const char *camera, int64_t start_ms,
+                       int64_t end_ms, unsigned seconds);
+
 #endif

@@ -220,6 +220,18 @@ static void replace_lost_root(struct camera *camera)
     worker_restart(&camera->worker);
 }
 
+/* "full": who deletes old recordings hurries then. */
+static void tell_error(const struct camera *camera)
+{
+    const char *error = camera->recording_error;
+    /* The worker's words for an errno are ours. */
+    const bool full = strstr(error, nvr_strerror(ENOSPC)) || strstr(error, nvr_strerror(EDQUOT));
+
+    nvr_bus_publish_take(
+        camera->supervisor->bus, "recording.error",
+        json_pack("{s:s, s:s, s:b}", "camera", camera->config.id, "error", error, "full", full));
+}
+
 static void handle_recording(struct camera *camera, const json_t *params)
 {
     char state[16];
@@ -229,8 +241,10 @@ static void handle_recording(struct camera *camera, const json_t *params)
     camera->recording_active = strcmp(state, "started") == 0;
     if (camera->recording_error[0])
         log_error("camera %s: recording: %s", camera->config.id, camera->recording_error);
-    if (strcmp(state, "error") == 0)
+    if (strcmp(state, "error") == 0) {
+        tell_error(camera);
         replace_lost_root(camera);
+    }
 }
 
 static void handle_ring(struct camera *camera, const struct nvr_rpc_request *request)

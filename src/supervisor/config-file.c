@@ -150,6 +150,7 @@ static void put_in_force(struct nvr_supervisor *sv, struct nvr_config *config)
     apply_system(config);
     cameras_apply(sv, config);
     nvr_config_free(old);
+    nvr_bus_publish_take(sv->bus, "config.changed", NULL);
 }
 
 int config_file_replace_take(struct nvr_supervisor *sv, struct nvr_config *new_config)

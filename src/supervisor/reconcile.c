@@ -48,6 +48,8 @@ struct reconcile {
     size_t next_file;
     struct nvr_job *job;
     bool look_again; /* some files were too young */
+    unsigned holds;  /* somebody removes or moves files: no turn begins */
+    bool deferred;   /* one would have */
     bool force;      /* rows are not believed: every file is indexed */
     struct nvr_reindex_result counts;
     void (*on_done)(const struct nvr_reindex_result *result, void *arg);
@@ -194,6 +196,10 @@ static void next_turn(struct reconcile *rc)
             rc->look_again = false;
             reconcile_all(rc, RECONCILE_CRASH_MS);
         }
+        return;
+    }
+    if (rc->holds) {
+        rc->deferred = true;
         return;
     }
     rc->turn = rc->turns[0];
@@ -454,6 +460,23 @@ void reconcile_free(struct reconcile *rc)
     free(rc->found);
     free(rc->turns);
     free(rc);
+}
+
+bool nvr_supervisor_is_comparing(const struct nvr_supervisor *sv, const char *id)
+{
+    return sv->reconcile->busy && strcmp(sv->reconcile->turn.id, id) == 0;
+}
+
+void nvr_supervisor_hold_compare(struct nvr_supervisor *sv, bool held)
+{
+    struct reconcile *rc = sv->reconcile;
+
+    rc->holds += held ? 1 : -1U;
+    if (rc->holds || !rc->deferred)
+        return;
+    rc->deferred = false;
+    if (!rc->busy)
+        next_turn(rc);
 }
 
 void nvr_supervisor_reindex(struct nvr_supervisor *sv,

@@ -220,3 +220,18 @@ void storage_stop(struct nvr_supervisor *sv)
 {
     sv_timer_free(NVR_TAKE(sv->storage_timer));
 }
+
+void nvr_supervisor_get_storage(const struct nvr_supervisor *sv,
+                                struct nvr_supervisor_storage *ret_storage)
+{
+    const struct storage_state *state = &sv->storage;
+
+    *ret_storage = (struct nvr_supervisor_storage){
+        .known = state->known,
+        .error = state->error,
+        .low = state->low,
+        .hangs = sv->storage_check && nvr_clock_mono_ms() - state->checked_mono_ms > HANGING_MS,
+        .total_bytes = state->total_bytes,
+        .free_bytes = state->free_bytes,
+    };
+}

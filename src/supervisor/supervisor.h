@@ -68,6 +68,21 @@ NVR_CHECK int nvr_supervisor_camera_put(struct nvr_supervisor *sv, const char *i
 NVR_CHECK int nvr_supervisor_camera_remove(struct nvr_supervisor *sv, const char *id,
                                            bool delete_recordings);
 
+/* ---- the recordings' disk, as last looked at (every ten seconds, in the pool) ---- */
+struct nvr_supervisor_storage {
+    bool known;
+    int error; /* 0, or -errno: it cannot be used */
+    bool low;  /* less free than system.min_free_gb */
+    bool hangs;
+    uint64_t total_bytes, free_bytes;
+};
+void nvr_supervisor_get_storage(const struct nvr_supervisor *sv,
+                                struct nvr_supervisor_storage *ret_storage);
+/* Files and rows of this camera are being compared: who removes or moves some waits. */
+bool nvr_supervisor_is_comparing(const struct nvr_supervisor *sv, const char *id);
+/* While held (it counts) no comparison of another camera begins: somebody removes or moves. */
+void nvr_supervisor_hold_compare(struct nvr_supervisor *sv, bool held);
+
 /* ---- cameras ---- */
 /* Config entry + live state in the API's shape. New reference; NULL: no such camera. */
 json_t *nvr_supervisor_camera_to_json(struct nvr_supervisor *sv, const char *id);

@@ -412,3 +412,24 @@ json_t *nvr_supervisor_logs_to_json(struct nvr_supervisor *supervisor, const cha
     return json_pack("{s:[], s:s?, s:s?, s:I, s:i}", "items", "level", level, "camera", camera,
                      "after", (json_int_t)after_seq, "limit", (int)limit);
 }
+
+void nvr_supervisor_get_storage(const struct nvr_supervisor *sv,
+                                struct nvr_supervisor_storage *ret_storage)
+{
+    (void)sv;
+    *ret_storage = (struct nvr_supervisor_storage){
+        .known = true, .total_bytes = 1000000000000, .free_bytes = 500000000000};
+}
+
+bool nvr_supervisor_is_comparing(const struct nvr_supervisor *sv, const char *id)
+{
+    (void)sv;
+    (void)id;
+    return false;
+}
+
+void nvr_supervisor_hold_compare(struct nvr_supervisor *sv, bool held)
+{
+    (void)sv;
+    (void)held;
+}
