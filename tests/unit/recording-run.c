@@ -218,19 +218,25 @@ static int scan_entry(const char *path, const struct stat *st, int type, struct 
         return 0;
     assert_true(scan_into->count < RUN_FILES_MAX);
     (void)snprintf(file->path, sizeof(file->path), "%s", path + strlen(scanned->folder) + 1);
-    file->result = nvr_scan_file(scanned->root_fd, file->path, &file->segment, &file->repaired);
     scan_into->count++;
     return 0;
 }
 
-void run_scan(const struct run *run, struct run_files *files)
+void run_list(const struct run *run, struct run_files *files)
 {
     memset(files, 0, sizeof(*files));
     scanned = run;
     scan_into = files;
     assert_int_equal(nftw(run->folder, scan_entry, 8, FTW_PHYS), 0);
+}
+
+void run_scan(const struct run *run, struct run_files *files)
+{
+    run_list(run, files);
     for (size_t i = 0; i < files->count; i++) {
-        const int r = files->items[i].result;
+        struct run_file *file = &files->items[i];
+        const int r = file->result =
+            nvr_scan_file(run->root_fd, file->path, &file->segment, &file->repaired);
 
         /* Indexed, or nothing is in it: set aside. Anything else nobody can handle. */
         if (r != 0 && r != -ENODATA && r != -EPROTO && r != -EBADMSG)

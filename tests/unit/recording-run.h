@@ -65,6 +65,8 @@ void run_pause_us(unsigned us);
 void run_end_recorder(struct run *run);
 void run_remove(struct run *run); /* frees everything, the folder too */
 
+/* Every file's path only. */
+void run_list(const struct run *run, struct run_files *files);
 /* Every file, indexed (and repaired) as role index does it. */
 void run_scan(const struct run *run, struct run_files *files);
 void run_files_done(struct run_files *files);
