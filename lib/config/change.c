@@ -12,8 +12,6 @@
 
 NVR_LOG_TOPIC("config");
 
-#define LEVELS_MAX 16
-#define KEY_MAX 200
 #define PASSWORD_SIZE 256
 
 /* What GET adds to an entry; writing it back means nothing. */
@@ -36,10 +34,11 @@ struct level {
     size_t index;
 };
 
-/* What YAML cannot hold readably: keys without or with very many letters, deep nesting. */
-static bool is_writable(const json_t *body)
+/* False for what YAML cannot hold readably: keys without or with very many letters, deep nesting.
+ */
+bool nvr_config_is_writable(const json_t *body)
 {
-    struct level levels[LEVELS_MAX];
+    struct level levels[NVR_CONFIG_LEVELS_MAX];
     size_t depth = 0;
 
     levels[depth++] = (struct level){body, json_object_iter(nvr_json_unconst(body)), 0};
@@ -51,7 +50,7 @@ static bool is_writable(const json_t *body)
             const char *key = json_object_iter_key(top->iter);
 
             child = json_object_iter_value(top->iter);
-            if (child && (key[0] == '\0' || strlen(key) > KEY_MAX))
+            if (child && (key[0] == '\0' || strlen(key) > NVR_CONFIG_KEY_MAX))
                 return false;
             top->iter = json_object_iter_next(nvr_json_unconst(top->value), top->iter);
         } else {
@@ -60,7 +59,7 @@ static bool is_writable(const json_t *body)
         if (!child) {
             depth--;
         } else if (json_is_object(child) || json_is_array(child)) {
-            if (depth == LEVELS_MAX)
+            if (depth == NVR_CONFIG_LEVELS_MAX)
                 return false;
             levels[depth++] = (struct level){child, json_object_iter(nvr_json_unconst(child)), 0};
         } else if (json_is_string(child) &&
@@ -103,10 +102,10 @@ static int merge_member(struct merge_level *levels, size_t *depth)
     return 0;
 }
 
-/* RFC 7396. patch is an object that is_writable(). */
-static int merge(json_t *target, const json_t *patch)
+/* RFC 7396. patch is an object that nvr_config_is_writable(). */
+int nvr_config_merge(json_t *target, const json_t *patch)
 {
-    struct merge_level levels[LEVELS_MAX + 1];
+    struct merge_level levels[NVR_CONFIG_LEVELS_MAX + 1];
     size_t depth = 0;
     int r = 0;
 
@@ -139,10 +138,10 @@ static int take_body(const json_t *body, json_t **ret_copy, json_t **ret_passwor
         nvr_config_error_add(errors, "", "expected a camera (a JSON object)");
         return -EINVAL;
     }
-    if (!is_writable(body)) {
+    if (!nvr_config_is_writable(body)) {
         nvr_config_error_add(errors, "",
                              "expected keys of 1 to %d bytes, at most %d levels, no NUL characters",
-                             KEY_MAX, LEVELS_MAX);
+                             NVR_CONFIG_KEY_MAX, NVR_CONFIG_LEVELS_MAX);
         return -EINVAL;
     }
     copy = json_deep_copy(body);
@@ -242,9 +241,9 @@ static int check_entry(const struct nvr_config *config, const struct nvr_config_
 }
 
 /* The text changed until it means target; it must then be a good config that says just that. */
-static int change_text(const struct nvr_config *config, const struct nvr_config_key *key,
-                       const json_t *target, struct nvr_config **ret_config,
-                       struct nvr_config_errors *errors)
+int nvr_config_change_text(const struct nvr_config *config, const struct nvr_config_key *key,
+                           const json_t *target, struct nvr_config **ret_config,
+                           struct nvr_config_errors *errors)
 {
     NVR_AUTO(nvr_config) changed = NULL;
     struct nvr_buf out;
@@ -298,7 +297,7 @@ static int apply(const struct nvr_config *config, const struct nvr_config_key *k
 
     if (!target)
         return -ENOMEM;
-    return change_text(config, key, target, ret_config, errors);
+    return nvr_config_change_text(config, key, target, ret_config, errors);
 }
 
 /* The id that was asked for, or a free one from the name. 0 with findings and a stand-in when there
@@ -344,7 +343,7 @@ static json_t *ordered_entry(const json_t *copy, const char *id)
     const json_t *name = json_object_get(copy, "name");
 
     if (!entry || (name && json_object_set_new(entry, "name", json_deep_copy(name)) < 0) ||
-        merge(entry, copy) < 0 || json_object_set_new(entry, "id", json_string(id)) < 0)
+        nvr_config_merge(entry, copy) < 0 || json_object_set_new(entry, "id", json_string(id)) < 0)
         return NULL;
     return NVR_TAKE(entry);
 }
@@ -413,7 +412,7 @@ static int replace(const struct nvr_config *config, const struct nvr_config_key 
         return r;
     check_same_id(copy, id, errors);
     entry = patch ? json_deep_copy(split) : json_pack("{s:s}", "id", id);
-    if (!entry || merge(entry, copy) < 0)
+    if (!entry || nvr_config_merge(entry, copy) < 0)
         return -ENOMEM;
     /* GET shows the id where there is no name. */
     if (!json_object_get(old, "name") && strcmp(nvr_config_text(entry, "name"), id) == 0)

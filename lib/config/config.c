@@ -15,6 +15,7 @@ void nvr_config_free(struct nvr_config *config)
     if (config->cameras)
         explicit_bzero(config->cameras, config->camera_count * sizeof(*config->cameras));
     free(config->cameras);
+    explicit_bzero(&config->storage, sizeof(config->storage));
     free(config);
 }
 
@@ -24,7 +25,7 @@ const json_t *nvr_config_camera_schema(const json_t *schema)
 }
 
 /* Findings know their key; the tree knows where it is. */
-static void place_errors(const struct nvr_config *config, struct nvr_config_errors *errors)
+void nvr_config_place_errors(const struct nvr_config *config, struct nvr_config_errors *errors)
 {
     for (size_t i = 0; i < errors->count; i++) {
         const struct nvr_yaml_node *node = nvr_yaml_find(config->yaml, errors->items[i].field);
@@ -166,10 +167,12 @@ int nvr_config_parse(const char *text, size_t len, const struct nvr_config_key *
     if (r == 0 && errors->count == 0)
         r = read_system(config);
     if (r == 0 && errors->count == 0)
+        r = nvr_storage_read(config, key, errors);
+    if (r == 0 && errors->count == 0)
         r = read_cameras(config, key, errors);
     if (r < 0)
         return r;
-    place_errors(config, errors);
+    nvr_config_place_errors(config, errors);
     if (errors->count > 0)
         return -EINVAL;
     *ret_config = NVR_TAKE(config);
@@ -184,6 +187,11 @@ const char *nvr_config_get_text(const struct nvr_config *config, size_t *ret_len
 const struct nvr_system_config *nvr_config_get_system(const struct nvr_config *config)
 {
     return &config->system;
+}
+
+const struct nvr_storage_config *nvr_config_get_storage(const struct nvr_config *config)
+{
+    return &config->storage;
 }
 
 size_t nvr_config_get_camera_count(const struct nvr_config *config)

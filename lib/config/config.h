@@ -76,6 +76,32 @@ struct nvr_system_config {
     char log_format[8];
 };
 
+/* An S3-compatible object store; the secret decrypted. Plain data. */
+struct nvr_s3_config {
+    bool enabled;
+    char endpoint[512]; /* http[s]://host[:port] */
+    char region[64];
+    char bucket[64];
+    char prefix[201];
+    char access_key[256];
+    char secret_key[256]; /* plain */
+    bool path_style;
+};
+
+enum nvr_place { NVR_PLACE_NONE, NVR_PLACE_FOLDER, NVR_PLACE_S3 };
+/* storage: where older recordings go. */
+struct nvr_storage_config {
+    double hot_days; /* older ones leave the recordings folder; < 0: none do */
+    struct nvr_tier_place {
+        enum nvr_place place;
+        double days;       /* of age; older ones leave; < 0: none do */
+        char folder[1024]; /* absolute; "" unless place is a folder */
+    } warm, cold;
+    struct nvr_s3_config s3;
+    double move_mb_per_second; /* 10^6 bytes; 0: no bound */
+    double cache_gb;           /* 10^9 bytes */
+};
+
 /* One finding, with its place. line/column from 1; 0: no place (came by API). */
 struct nvr_config_error {
     char field[160];   /* "cameras[2].stream.url" or, for one camera, "stream.url" */
@@ -112,6 +138,11 @@ NVR_DEFINE_AUTO(nvr_config, nvr_config_free);
 
 const char *nvr_config_get_text(const struct nvr_config *config, size_t *ret_len); /* borrowed */
 const struct nvr_system_config *nvr_config_get_system(const struct nvr_config *config);
+const struct nvr_storage_config *nvr_config_get_storage(const struct nvr_config *config);
+/* The places of warm and cold against the folders that are Heron's own: none may be one of them, or
+ * lie in one, or hold one. 0, or -EINVAL with errors as nvr_config_parse() gives them. */
+NVR_CHECK int nvr_config_check_places(const struct nvr_config *config, const char *recordings_dir,
+                                      const char *data_dir, struct nvr_config_errors *errors);
 size_t nvr_config_get_camera_count(const struct nvr_config *config);
 const struct nvr_camera_config *nvr_config_get_camera(const struct nvr_config *config, size_t i);
 const struct nvr_camera_config *nvr_config_find_camera(const struct nvr_config *config,
@@ -139,6 +170,19 @@ NVR_CHECK int nvr_config_camera_patch(const struct nvr_config *config,
 NVR_CHECK int nvr_config_camera_remove(const struct nvr_config *config,
                                        const struct nvr_config_key *key, const char *id,
                                        struct nvr_config **ret_config);
+/* A top section ("storage", "system", "preferences") as it is in force: defaults filled in, secrets
+ * left out, "has_<secret>" in their place. New reference; NULL: no such section, or out of memory.
+ */
+json_t *nvr_config_section_to_json(const struct nvr_config *config, const char *section);
+/* RFC 7396 into a section, as nvr_config_camera_patch(). Secrets: plain, absent = keep, null or ""
+ * = none. Fields of errors are relative to the section where they lie in it. -ENOENT: no such
+ * section. */
+NVR_CHECK int nvr_config_section_patch(const struct nvr_config *config,
+                                       const struct nvr_config_key *key, const char *section,
+                                       const json_t *patch, struct nvr_config **ret_config,
+                                       struct nvr_config_errors *errors);
+/* Fields inside the section lose its name; no places. */
+void nvr_config_errors_relative(struct nvr_config_errors *errors, const char *section);
 /* True when the worker of this camera must begin anew. When to record, for how long after and how
  * long it is kept is the core's business alone; name, group, tags are nobody's. */
 bool nvr_camera_config_needs_restart(const struct nvr_camera_config *a,

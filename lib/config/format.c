@@ -65,6 +65,19 @@ static const char *check_host(const char *text)
     return NULL;
 }
 
+static const char *check_endpoint(const char *text)
+{
+    static const char *const expected = "http[s]://host[:port], without an account and a path";
+    struct nvr_url url;
+
+    if (nvr_url_parse(text, &url) < 0 ||
+        (strcmp(url.scheme, "https") != 0 && strcmp(url.scheme, "http") != 0) ||
+        url.user[0] != '\0' || url.password[0] != '\0' || check_host(url.host) ||
+        (url.path[0] != '\0' && strcmp(url.path, "/") != 0))
+        return expected;
+    return NULL;
+}
+
 const char *nvr_format_check(const char *format, const char *text, char *room, size_t room_size)
 {
     if (strcmp(format, "camera-url") == 0)
@@ -75,6 +88,8 @@ const char *nvr_format_check(const char *format, const char *text, char *room, s
                    : "1 to 64 of a-z, 0-9, - and _, beginning with a letter or digit";
     if (strcmp(format, "timezone") == 0)
         return check_zone(text);
+    if (strcmp(format, "s3-endpoint") == 0)
+        return text[0] == '\0' ? NULL : check_endpoint(text);
     if (strcmp(format, "host") == 0)
         return check_host(text);
     return NULL;

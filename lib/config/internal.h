@@ -11,6 +11,7 @@ struct nvr_config {
     json_t *schema;
     json_t *json; /* the text as JSON: no defaults, secrets as they are written */
     struct nvr_system_config system;
+    struct nvr_storage_config storage;
     struct nvr_camera_config *cameras;
     size_t camera_count;
 };
@@ -23,6 +24,24 @@ void nvr_config_copy(char *dst, size_t size, const char *text);
 const json_t *nvr_config_camera_schema(const json_t *schema);
 /* The camera's entry in config->json, borrowed; NULL: none. */
 json_t *nvr_config_camera_entry(const struct nvr_config *config, const char *id, size_t *ret_index);
+
+/* Storage, defaults filled in, secret decrypted; findings go to errors. key NULL: an encrypted
+ * secret stays "". */
+NVR_CHECK int nvr_storage_read(struct nvr_config *config, const struct nvr_config_key *key,
+                               struct nvr_config_errors *errors);
+/* Findings get line and column of their field. */
+void nvr_config_place_errors(const struct nvr_config *config, struct nvr_config_errors *errors);
+
+/* change.c: what YAML can hold readably; a merge of such a patch (RFC 7396); the text changed until
+ * it means target, checked. */
+#define NVR_CONFIG_KEY_MAX 200
+#define NVR_CONFIG_LEVELS_MAX 16
+bool nvr_config_is_writable(const json_t *body);
+NVR_CHECK int nvr_config_merge(json_t *target, const json_t *patch);
+NVR_CHECK int nvr_config_change_text(const struct nvr_config *config,
+                                     const struct nvr_config_key *key, const json_t *target,
+                                     struct nvr_config **ret_config,
+                                     struct nvr_config_errors *errors);
 
 /* Credentials in the URLs of entry's stream move to username and password (plain there); those
  * written as such win. */

@@ -34,6 +34,8 @@ extern const struct nvr_route nvr_recording_routes[];
 extern const size_t nvr_recording_routes_count;
 extern const struct nvr_route nvr_system_routes[];
 extern const size_t nvr_system_routes_count;
+extern const struct nvr_route nvr_config_routes[];
+extern const size_t nvr_config_routes_count;
 extern const struct nvr_route nvr_static_routes[];
 extern const size_t nvr_static_routes_count;
 

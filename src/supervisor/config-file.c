@@ -61,10 +61,16 @@ static int read_config(struct nvr_supervisor *sv, struct nvr_config **ret_config
 
         r = content ? nvr_config_parse(content, text.len, sv->file.key, ret_config, errors)
                     : -ENOMEM;
+        if (r == 0)
+            r = nvr_config_check_places(*ret_config, sv->recordings_dir, sv->data_dir, errors);
         if (r == -EINVAL)
             report_errors(sv, errors);
         else if (r < 0)
             (void)log_err(r, "load '%s'", sv->file.path);
+    }
+    if (r < 0 && *ret_config) {
+        nvr_config_free(*ret_config);
+        *ret_config = NULL;
     }
     nvr_buf_done(&text);
     free(errors);
@@ -306,4 +312,24 @@ int nvr_supervisor_camera_remove(struct nvr_supervisor *sv, const char *id, bool
     if (r < 0 && camera)
         camera->delete_recordings = false;
     return r;
+}
+
+int nvr_supervisor_config_patch(struct nvr_supervisor *sv, const char *section, const json_t *patch,
+                                struct nvr_config_errors *errors)
+{
+    struct nvr_config *config = NULL;
+    int r = catch_up(sv);
+
+    if (r == 0)
+        r = nvr_config_section_patch(sv->file.config, sv->file.key, section, patch, &config,
+                                     errors);
+    if (r < 0)
+        return r;
+    r = nvr_config_check_places(config, sv->recordings_dir, sv->data_dir, errors);
+    if (r < 0) {
+        nvr_config_errors_relative(errors, section);
+        nvr_config_free(config);
+        return r;
+    }
+    return config_file_replace_take(sv, config);
 }

@@ -68,6 +68,10 @@ NVR_CHECK int nvr_supervisor_camera_put(struct nvr_supervisor *sv, const char *i
 NVR_CHECK int nvr_supervisor_camera_remove(struct nvr_supervisor *sv, const char *id,
                                            bool delete_recordings);
 
+/* A top section, see nvr_config_section_patch(). Published as "config.changed", as is every change. */
+NVR_CHECK int nvr_supervisor_config_patch(struct nvr_supervisor *sv, const char *section,
+                                          const json_t *patch, struct nvr_config_errors *errors);
+
 /* ---- the recordings' disk, as last looked at (every ten seconds, in the pool) ---- */
 struct nvr_supervisor_storage {
     bool known;

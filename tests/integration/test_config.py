@@ -62,6 +62,37 @@ class Config(harness.TestCase):
         harness.wait_until(lambda: server.api.request(
             "GET", "/api/v1/cameras/garden").status == 404, what="the camera is gone")
 
+    def test_sections(self):
+        _, server = self.prepared()
+        url = "/api/v1/config/"
+        system = server.api.get(url + "system")
+        self.assertEqual(system["name"], "Home")
+        server.api.patch(url + "system", {"name": "Barn", "min_free_gb": 3})
+        text = harness.read_text(server.config)
+        self.assertIn("name: Barn   # shown in the page", text)
+        self.assertIn("x_unknown: keep me", text)
+        self.assertEqual(server.api.get(url + "system")["min_free_gb"], 3)
+        s3 = {"enabled": True, "endpoint": "http://127.0.0.1:9", "bucket": "abc", "access_key": "me",
+              "secret_key": "s3cret-one"}
+        answer = server.api.patch(url + "storage", {"s3": s3})
+        self.assertTrue(answer["s3"]["has_secret_key"])
+        self.assertNotIn("s3cret-one", harness.read_text(server.config))
+        self.assertNotIn("s3cret-one", str(answer))
+        for place in ("recordings", "recordings/front", ""):
+            reply = server.api.request("PATCH", url + "storage", {"retention": {"tiers": {
+                "hot": {"duration_days": 1},
+                "warm": {"location": os.path.join(server.data, place).rstrip("/")}}}})
+            self.assertEqual(reply.status, 422)
+            self.assertIn("retention.tiers.warm.location", str(reply.json()))
+        self.assertNotIn("warm", harness.read_text(server.config))
+        # the same mistake by hand changes nothing either
+        server.write_config(harness.read_text(server.config) + "  retention:\n    tiers:\n"
+                            "      hot: {duration_days: 1}\n"
+                            f"      warm: {{location: {server.data}/recordings}}\n")
+        harness.wait_until(lambda: "warm.location" in str(server.api.get("/health")),
+                           what="a warning with the key")
+        self.assertEqual(server.api.request("GET", url + "users").status, 404)
+
     def test_bad_file_is_refused_with_its_place(self):
         _, server = self.prepared()
         text = harness.read_text(server.config)

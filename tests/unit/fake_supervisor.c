@@ -405,6 +405,20 @@ json_t *nvr_supervisor_info_to_json(struct nvr_supervisor *supervisor)
     return json_pack("{s:s}", "version", NVR_VERSION);
 }
 
+int nvr_supervisor_config_patch(struct nvr_supervisor *supervisor, const char *section,
+                                const json_t *patch, struct nvr_config_errors *errors)
+{
+    struct nvr_config *config = NULL;
+    const int r =
+        nvr_config_section_patch(supervisor->config, NULL, section, patch, &config, errors);
+
+    if (r < 0)
+        return r;
+    nvr_config_free(supervisor->config);
+    supervisor->config = config;
+    return 0;
+}
+
 json_t *nvr_supervisor_logs_to_json(struct nvr_supervisor *supervisor, const char *level,
                                     const char *camera, int64_t after_seq, unsigned limit)
 {

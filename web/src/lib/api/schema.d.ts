@@ -485,6 +485,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/config/{section}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A section of the configuration */
+        get: operations["getConfig"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a section of the configuration
+         * @description JSON Merge Patch (RFC 7396) into config.yaml, in place. In force at once, but for `system.server` and `system.storage_path`. Fields of errors are relative to the section where they lie in it.
+         */
+        patch: operations["updateConfig"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -990,6 +1011,122 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /** @description Where recordings are kept and for how long */
+        StorageConfig: {
+            /** @description How long */
+            retention?: {
+                /** @description Places for older recordings; what is not given is not used */
+                tiers?: {
+                    /** @description The recordings folder */
+                    hot?: {
+                        /** @description Older recordings move on, to warm or else to cold */
+                        duration_days?: number;
+                        /**
+                         * @description Always local: the recordings folder
+                         * @enum {string}
+                         */
+                        location?: "local";
+                    };
+                    /** @description Another disk or a network mount */
+                    warm?: {
+                        /** @description Older recordings move on to cold (age, counted from the recording) */
+                        duration_days?: number;
+                        /** @description Folder (an absolute path) or s3; local: not used */
+                        location?: string;
+                    };
+                    /** @description A slow place, for what is seldom looked at */
+                    cold?: {
+                        /** @description How old recordings are expected to grow here; when they are deleted is said by the retention of each camera */
+                        duration_days?: number;
+                        /** @description Folder (an absolute path) or s3; local: not used */
+                        location?: string;
+                    };
+                };
+                /** @description Days, for cameras that say nothing of their own */
+                default_days?: number;
+            };
+            /** @description An S3-compatible object store */
+            s3?: {
+                /** @description Use it */
+                enabled?: boolean;
+                /** @description https://host[:port] (http only inside a network that you trust) */
+                endpoint?: string;
+                /** @description Region in signatures */
+                region?: string;
+                /** @description Bucket; it must be there */
+                bucket?: string;
+                /** @description Folder inside the bucket */
+                prefix?: string;
+                /** @description Account */
+                access_key?: string;
+                /** @description Plain; encrypted when it is stored, never sent back. Absent: kept; null: none */
+                secret_key?: string;
+                readonly has_secret_key?: boolean;
+                /** @description Bucket in the path (MinIO and most others) instead of in the host's name (Amazon) */
+                path_style?: boolean;
+            };
+            /** @description Recordings move to another place no faster than this; 0: as fast as it goes */
+            move_mb_per_second?: number;
+            /** @description Files fetched from S3 for playback, kept on this machine */
+            cache_gb?: number;
+        };
+        /** @description The installation */
+        SystemConfig: {
+            /** @description Name for people */
+            name?: string;
+            /** @description Time zone of days and schedules; UTC, local or a name like Europe/Zurich */
+            timezone?: string;
+            /** @description Folder of recordings and database, absolute */
+            storage_path?: string;
+            /** @description Recordings may take so much; 0: no cap */
+            max_storage_gb?: number;
+            /** @description A warning comes when less is free on the disk */
+            min_free_gb?: number;
+            /** @description Web server */
+            server?: {
+                /** @description Address to listen on */
+                host?: string;
+                /** @description TCP port */
+                port?: number;
+                /** @description HTTPS (kept, not used yet) */
+                tls?: {
+                    [key: string]: unknown;
+                };
+                /** @description Proxies whose headers count (kept, not used yet) */
+                trusted_proxies?: unknown[];
+                /** @description Other origins that may call the API (kept, not used yet) */
+                cors_origins?: unknown[];
+                /** @description TCP port of the RTSP server (kept, not used yet) */
+                rtsp_port?: number;
+            };
+            /** @description Database (kept, not used yet) */
+            database?: {
+                [key: string]: unknown;
+            };
+            /** @description Deployment (kept, not used yet) */
+            deployment?: {
+                [key: string]: unknown;
+            };
+            /** @description Log */
+            logging?: {
+                /**
+                 * @description Least level written
+                 * @enum {string}
+                 */
+                level?: "debug" | "info" | "warn" | "error";
+                /**
+                 * @description Form of a line
+                 * @enum {string}
+                 */
+                format?: "json" | "text";
+            };
+        };
+        /** @description Preferences of the user interface */
+        PreferencesConfig: {
+            [key: string]: unknown;
+        };
+        /** @description Defaults filled in; keys that Heron does not know stay. All members may be left out of a patch. */
+        ConfigSection: components["schemas"]["StorageConfig"] | components["schemas"]["SystemConfig"] | components["schemas"]["PreferencesConfig"];
     };
     responses: {
         /** @description Bad JSON (with line and column) or a bad query. */
@@ -2058,6 +2195,69 @@ export interface operations {
                 };
             };
             403: components["responses"]["Forbidden"];
+        };
+    };
+    getConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which section. */
+                section: "storage" | "system" | "preferences";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigSection"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+        };
+    };
+    updateConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which section. */
+                section: "storage" | "system" | "preferences";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigSection"];
+                "application/merge-patch+json": components["schemas"]["ConfigSection"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigSection"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            503: components["responses"]["Unavailable"];
         };
     };
 }
