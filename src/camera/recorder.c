@@ -264,6 +264,7 @@ static int begin_file(struct nvr_recorder *r, const struct nvr_ring_entry *entry
     } else {
         (void)pthread_mutex_lock(&r->lock);
         copy_text(r->state.file, sizeof(r->state.file), nvr_segment_writer_get(r->writer)->path);
+        r->state.start_ms = nvr_segment_writer_get(r->writer)->start_us / 1000;
         (void)pthread_mutex_unlock(&r->lock);
     }
     r->retry_ms = 0;

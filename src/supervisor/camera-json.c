@@ -83,19 +83,6 @@ static json_t *camera_to_json(const struct camera *camera)
     return object;
 }
 
-bool nvr_supervisor_recording_now(struct nvr_supervisor *sv, const char *id, int64_t *ret_start_ms,
-                                  int64_t *ret_end_ms)
-{
-    const struct camera *camera = cameras_find(sv, id);
-
-    if (!camera || !camera->recording_active || !camera->recording_start_ms ||
-        camera->last_seen_ms <= camera->recording_start_ms)
-        return false;
-    *ret_start_ms = camera->recording_start_ms;
-    *ret_end_ms = camera->last_seen_ms;
-    return true;
-}
-
 json_t *nvr_supervisor_camera_to_json(struct nvr_supervisor *sv, const char *id)
 {
     const struct camera *camera = cameras_find(sv, id);

@@ -201,6 +201,8 @@ static void handle_heartbeat(struct camera *camera, const json_t *params)
     copy_str(recording, "file", camera->recording_file, sizeof(camera->recording_file));
     if (recording && !camera->without_folder)
         copy_str(recording, "error", camera->recording_error, sizeof(camera->recording_error));
+    recording_gaps_heartbeat(camera, recording);
+    recording_gaps_update(camera);
     if (nvr_clock_mono_ms() - camera->row_written_ms >= ROW_EVERY_MS)
         rows_write_camera(camera, false);
 }
@@ -241,6 +243,7 @@ static void handle_recording(struct camera *camera, const json_t *params)
     camera->recording_active = strcmp(state, "started") == 0;
     if (camera->recording_error[0])
         log_error("camera %s: recording: %s", camera->config.id, camera->recording_error);
+    recording_gaps_update(camera);
     if (strcmp(state, "error") == 0) {
         tell_error(camera);
         replace_lost_root(camera);
@@ -271,6 +274,8 @@ void camera_rpc_request(struct camera *camera, const struct nvr_rpc_request *req
         segment_store(camera, request);
     else if (strcmp(request->method, "recording") == 0)
         handle_recording(camera, request->params);
+    else if (strcmp(request->method, "gap") == 0)
+        recording_gaps_report(camera, request->params);
     else if (strcmp(request->method, "hello") != 0 &&
              nvr_rpc_reply_error(camera->worker.rpc, request->id, NVR_RPC_METHOD_NOT_FOUND,
                                  "no such method", NULL) < 0)

@@ -136,6 +136,21 @@ bool camera_is_wanted(const struct camera *camera)
 void camera_update_wanted(struct camera *camera)
 {
     worker_want(&camera->worker, camera_is_wanted(camera));
+    recording_gaps_update(camera);
+}
+
+/* "camera.online" and "camera.offline": what people call it, not each state on the way. */
+static void tell_status(const struct camera *camera, enum camera_status before)
+{
+    const bool is_online = camera->status == CAMERA_ONLINE;
+
+    if (camera->removed || camera->status == CAMERA_STARTING || camera->status == before)
+        return;
+    nvr_bus_publish_take(camera->supervisor->bus, is_online ? "camera.online" : "camera.offline",
+                         json_pack("{s:s, s:s, s:s, s:s, s:s}", "camera", camera->config.id, "name",
+                                   camera->config.name, "status",
+                                   camera_status_name(camera->status), "error_code",
+                                   camera->error_code, "error", camera->error));
 }
 
 void camera_set_status(struct camera *camera, enum camera_status status, const char *code,
@@ -149,6 +164,7 @@ void camera_set_status(struct camera *camera, enum camera_status status, const c
         strcmp(camera->error, error) == 0)
         return;
     const bool changed = camera->status != status || strcmp(camera->error_code, code) != 0;
+    const enum camera_status before = camera->status;
 
     camera->status = status;
     (void)snprintf(camera->error, sizeof(camera->error), "%s", error);
@@ -156,6 +172,8 @@ void camera_set_status(struct camera *camera, enum camera_status status, const c
     camera->updated_ms = nvr_clock_wall_ms();
     if (!camera->removed)
         rows_write_camera(camera, changed);
+    recording_gaps_update(camera);
+    tell_status(camera, before);
     for (int i = 0; i < STREAMS; i++)
         live_status_changed(camera, i);
 }

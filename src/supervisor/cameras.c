@@ -5,6 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/metrics.h"
 #include "src/supervisor/private.h"
 
 NVR_LOG_TOPIC("supervisor");
@@ -25,15 +26,29 @@ struct camera *cameras_find(struct nvr_supervisor *sv, const char *id)
     return camera && !camera->removed ? camera : NULL;
 }
 
+/* Not at start: then nothing was added, it was there. */
+static void tell(const struct camera *camera, const char *topic)
+{
+    struct nvr_supervisor *sv = camera->supervisor;
+
+    if (sv->gaps_timer && !sv->stopping)
+        nvr_bus_publish_take(
+            sv->bus, topic,
+            json_pack("{s:s, s:s}", "camera", camera->config.id, "name", camera->config.name));
+}
+
 static void take_config(struct camera *camera, const struct nvr_camera_config *config)
 {
     const bool restart = nvr_camera_config_needs_restart(&camera->config, config);
+    const bool changed = memcmp(&camera->config, config, sizeof(*config)) != 0;
+    const bool came_back = camera->removed; /* before its process was gone */
 
     camera->config = *config;
-    if (camera->removed) { /* it came back before its process was gone */
-        camera->removed = false;
+    camera->removed = false;
+    if (came_back)
         camera->delete_recordings = false;
-    }
+    if (came_back || changed)
+        tell(camera, came_back ? "camera.added" : "camera.updated");
     if (restart && camera_is_wanted(camera) && camera->worker.state.id != WORKER_STOPPED) {
         log_info("camera %s: settings changed", camera->config.id);
         camera->updated_ms = nvr_clock_wall_ms();
@@ -47,6 +62,7 @@ static void remove_missing(struct nvr_supervisor *sv, const struct nvr_config *c
         if (camera->removed || nvr_config_find_camera(config, camera->config.id))
             continue;
         log_info("camera %s: removed", camera->config.id);
+        tell(camera, "camera.removed");
         camera->removed = true;
         live_camera_removed(camera);
         camera_update_wanted(camera);
@@ -99,6 +115,7 @@ void cameras_apply(struct nvr_supervisor *sv, const struct nvr_config *config)
         }
         camera->next = sv->cameras;
         sv->cameras = camera;
+        tell(camera, "camera.added");
     }
     sort_cameras(sv, config);
     for (struct camera *camera = sv->cameras; camera; camera = camera->next)
@@ -122,6 +139,7 @@ static void sweep(void *arg)
         }
         *at = camera->next;
         rows_delete_camera(sv, camera->config.id, camera->delete_recordings);
+        nvr_metrics_forget("camera", camera->config.id);
         camera_free(camera);
     }
 }

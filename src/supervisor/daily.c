@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/store/causes.h"
 #include "src/supervisor/private.h"
 
 NVR_LOG_TOPIC("daily");
@@ -14,7 +15,10 @@ NVR_LOG_TOPIC("daily");
 static int tidy(struct nvr_db *db, void *arg)
 {
     const int64_t *now_ms = arg;
-    const int r = nvr_camera_log_trim_all(db, *now_ms - HISTORY_DAYS * DAY_MS);
+    int r = nvr_camera_log_trim_all(db, *now_ms - HISTORY_DAYS * DAY_MS);
+
+    if (r == 0)
+        r = nvr_causes_trim_all(db, *now_ms - RECORDING_KEEP_DAYS * DAY_MS);
 
     return r < 0 ? r : nvr_store_optimize(db);
 }

@@ -25,6 +25,16 @@ static long read_pid(int fd)
 }
 
 /* flock(), not the file's existence: the kernel lets go of it however the process ends. */
+int64_t lock_last_life_ms(const char *data_dir)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    if (nvr_path_join(path, sizeof(path), data_dir, "nvr.lock") < 0 || lstat(path, &st) < 0)
+        return 0;
+    return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
 int lock_take(const char *data_dir, int *ret_fd, long *ret_pid)
 {
     char path[PATH_MAX];

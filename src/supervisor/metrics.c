@@ -93,10 +93,11 @@ static void collect_stream(const struct camera *camera, int index)
         nvr_metric_set(&last_frame, labels, (double)number / 1000);
 }
 
-static void collect_camera(const struct camera *camera)
+static void collect_camera(struct camera *camera)
 {
     char labels[NVR_METRIC_LABELS_SIZE];
 
+    recording_gaps_count(camera);
     label(labels, "status", camera_status_name(camera->status));
     nvr_metric_add(&cameras, labels, 1);
     label(labels, "state", worker_state_name(camera->worker.state.id));
@@ -112,7 +113,7 @@ static void collect_camera(const struct camera *camera)
         collect_stream(camera, i);
 }
 
-static void collect_cameras(const struct nvr_supervisor *sv)
+static void collect_cameras(struct nvr_supervisor *sv)
 {
     char labels[NVR_METRIC_LABELS_SIZE];
 
@@ -126,7 +127,7 @@ static void collect_cameras(const struct nvr_supervisor *sv)
         label(labels, "state", worker_state_name((enum worker_state_id)i));
         nvr_metric_set(&workers, labels, 0);
     }
-    for (const struct camera *camera = sv->cameras; camera; camera = camera->next)
+    for (struct camera *camera = sv->cameras; camera; camera = camera->next)
         if (!camera->removed)
             collect_camera(camera);
 }

@@ -19,6 +19,7 @@
 #include "lib/store/store.h"
 #include "src/supervisor/jobs.h"
 #include "src/supervisor/reconcile.h"
+#include "src/supervisor/recording-gaps.h"
 #include "src/supervisor/supervisor.h"
 #include "src/supervisor/worker.h"
 
@@ -83,6 +84,7 @@ struct camera {
     char recording_file[NVR_RECORDING_PATH_SIZE];
     int64_t recording_start_ms; /* of that file; 0: not known */
     char recording_error[256];
+    struct recording_watch recording; /* why it is not */
     struct live_stream live[STREAMS];
     struct camera *next; /* in the order of the config */
 };
@@ -141,6 +143,9 @@ struct nvr_supervisor {
     uv_timer_t *storage_timer;
     struct storage_check *storage_check; /* running in the pool; NULL: none */
     uv_timer_t *daily_timer;
+    uv_timer_t *gaps_timer; /* NULL: gaps are not kept (yet) */
+    int64_t last_life_ms;   /* of the run before; 0: there was none */
+    int64_t life_mono_ms;
 
     bool stopping;
     uv_timer_t *stop_timer;
@@ -171,6 +176,8 @@ json_t *services_find_json(const struct nvr_supervisor *sv, const char *id); /* 
 
 /* lock.c: the lock is held as long as the descriptor is open. -EEXIST: *ret_pid has it (0:
  * unknown). */
+/* When the last run showed life, ms since 1970; 0: there was none. Before lock_take(). */
+int64_t lock_last_life_ms(const char *data_dir);
 NVR_CHECK int lock_take(const char *data_dir, int *ret_fd, long *ret_pid);
 
 /* logs.c */

@@ -8,6 +8,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/store/causes.h"
 #include "src/supervisor/private.h"
 
 NVR_LOG_TOPIC("store");
@@ -125,6 +126,8 @@ static int delete_rows(struct nvr_db *db, void *arg)
 
     if (r == 0 && task->recordings)
         r = nvr_recordings_delete_camera(db, task->id);
+    if (r == 0 && task->recordings)
+        r = nvr_causes_delete_camera(db, task->id);
     return r;
 }
 

@@ -130,6 +130,8 @@ static void acknowledge(void *arg)
 
     while (camera && strcmp(camera->config.id, id) != 0)
         camera = camera->next;
+    if (camera && write->result == 0)
+        recording_gaps_stored(camera, write->recording.start_ms, write->recording.end_ms);
     /* Its worker may be another by now: that one is not asked. */
     if (camera && camera->worker.rpc && camera->worker.generation == write->generation) {
         if (write->result == 0)

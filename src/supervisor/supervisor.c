@@ -67,6 +67,7 @@ static int open_data_dir(struct nvr_supervisor *sv)
 
     if (r < 0)
         return log_err(r, "data folder '%s'", sv->data_dir);
+    sv->last_life_ms = lock_last_life_ms(sv->data_dir);
     r = lock_take(sv->data_dir, &sv->lock_fd, &pid);
     if (r == -EEXIST && pid)
         log_error("'%s' is in use by another Heron (process %ld)", sv->data_dir, pid);
@@ -113,6 +114,9 @@ static int start_parts(struct nvr_supervisor *sv, const char *config_path)
     cameras_apply(sv, sv->file.config);
     sv->stopping = false;
     cameras_load_rows(sv);
+    r = recording_gaps_start(sv);
+    if (r < 0)
+        return r;
     for (struct camera *camera = sv->cameras; camera; camera = camera->next)
         camera_update_wanted(camera);
     r = storage_start(sv);
@@ -135,6 +139,7 @@ static void close_parts(struct nvr_supervisor *sv)
     jobs_cancel_all(&sv->jobs);
     storage_stop(sv);
     metrics_stop(sv);
+    recording_gaps_stop(sv);
     daily_stop(sv);
     config_file_close(sv);
     zygotes_stop(sv);
