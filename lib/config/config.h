@@ -98,8 +98,10 @@ struct nvr_storage_config {
         char folder[1024]; /* absolute; "" unless place is a folder */
     } warm, cold;
     struct nvr_s3_config s3;
-    double move_mb_per_second; /* 10^6 bytes; 0: no bound */
-    double cache_gb;           /* 10^9 bytes */
+    double move_mb_per_second;  /* 10^6 bytes; 0: no bound */
+    double cache_gb;            /* 10^9 bytes */
+    double scrub_mb_per_second; /* 10^6 bytes; 0: off */
+    double scrub_after_hours;
 };
 
 /* One finding, with its place. line/column from 1; 0: no place (came by API). */

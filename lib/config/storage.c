@@ -158,6 +158,8 @@ int nvr_storage_read(struct nvr_config *config, const struct nvr_config_key *key
     read_place(json_object_get(tiers, "cold"), &storage->cold);
     storage->move_mb_per_second = number_or(json, "move_mb_per_second", 0);
     storage->cache_gb = number_or(json, "cache_gb", 2);
+    storage->scrub_mb_per_second = number_or(json, "scrub_mb_per_second", 4);
+    storage->scrub_after_hours = number_or(json, "scrub_after_hours", 24);
     r = read_s3(json_object_get(json, "s3"), key, &storage->s3, errors);
     if (r < 0)
         return r;

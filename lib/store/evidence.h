@@ -35,13 +35,15 @@ NVR_CHECK int nvr_evidence_checkpoint_all(struct nvr_db *db, int64_t at_ms);
 NVR_CHECK int nvr_evidence_checkpoint_from(struct nvr_db *db, const char *camera, int64_t seq,
                                            struct nvr_evidence_checkpoint *ret_checkpoint);
 
+#define NVR_FINDING_DETAIL_SIZE 400
+
 struct nvr_finding {
     int64_t id; /* set by the table */
     char camera[NVR_SLUG_SIZE];
     int64_t start_ms; /* of the recording */
     char kind[16];    /* changed missing truncated unreadable chain */
     int64_t at_ms;    /* first changed second; -1: not known */
-    char detail[256];
+    char detail[NVR_FINDING_DETAIL_SIZE];
     int64_t found_ms;
 };
 /* In a write job. 1: new; 0: it was known (and is renewed). */

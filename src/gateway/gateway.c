@@ -13,15 +13,21 @@
 NVR_LOG_TOPIC("gateway");
 
 /* One gateway per process: the tables carry its address. */
-static struct nvr_route_table tables[5];
+static struct nvr_route_table tables[6];
 
 const struct nvr_route_table *nvr_gateway_get_tables(struct nvr_gateway *gateway, size_t *ret_count)
 {
-    tables[0] = (struct nvr_route_table){nvr_camera_routes, nvr_camera_routes_count, gateway};
-    tables[1] = (struct nvr_route_table){nvr_recording_routes, nvr_recording_routes_count, gateway};
-    tables[2] = (struct nvr_route_table){nvr_system_routes, nvr_system_routes_count, gateway};
-    tables[3] = (struct nvr_route_table){nvr_config_routes, nvr_config_routes_count, gateway};
-    tables[4] = (struct nvr_route_table){nvr_static_routes, nvr_static_routes_count, gateway};
+    const struct nvr_route_table all[] = {
+        {nvr_camera_routes, nvr_camera_routes_count, gateway},
+        {nvr_recording_routes, nvr_recording_routes_count, gateway},
+        {nvr_system_routes, nvr_system_routes_count, gateway},
+        {nvr_config_routes, nvr_config_routes_count, gateway},
+        {nvr_evidence_routes, nvr_evidence_routes_count, gateway},
+        {nvr_static_routes, nvr_static_routes_count, gateway},
+    };
+
+    static_assert(NVR_ARRAY_SIZE(all) == NVR_ARRAY_SIZE(tables), "every table");
+    memcpy(tables, all, sizeof(all));
     *ret_count = NVR_ARRAY_SIZE(tables);
     return tables;
 }

@@ -36,6 +36,8 @@ extern const struct nvr_route nvr_system_routes[];
 extern const size_t nvr_system_routes_count;
 extern const struct nvr_route nvr_config_routes[];
 extern const size_t nvr_config_routes_count;
+extern const struct nvr_route nvr_evidence_routes[];
+extern const size_t nvr_evidence_routes_count;
 extern const struct nvr_route nvr_static_routes[];
 extern const size_t nvr_static_routes_count;
 

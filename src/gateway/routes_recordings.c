@@ -8,6 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/hex.h"
 #include "lib/base/log.h"
 #include "lib/store/recordings.h"
 #include "src/gateway/download.h"
@@ -17,6 +18,23 @@
 NVR_LOG_TOPIC("gateway");
 
 #define JSON "application/json"
+
+/* Its link of the camera's chain; null: it is from before there was one. */
+static json_t *link_to_json(const struct nvr_recording *recording)
+{
+    char chain[2 * NVR_SHA256_SIZE + 1];
+    char prev[2 * NVR_SHA256_SIZE + 1];
+    char signature[2 * NVR_ED25519_SIGNATURE_SIZE + 1];
+
+    if (recording->seq <= 0)
+        return json_null();
+    nvr_hex_encode(recording->chain, sizeof(recording->chain), chain);
+    nvr_hex_encode(recording->chain_prev, sizeof(recording->chain_prev), prev);
+    nvr_hex_encode(recording->signature, sizeof(recording->signature), signature);
+    return json_pack("{s:I, s:s, s:s, s:o}", "seq", (json_int_t)recording->seq, "prev", prev,
+                     "chain", chain, "signature",
+                     recording->is_signed ? json_string(signature) : json_null());
+}
 
 static json_t *to_json(const struct nvr_recording *recording)
 {
@@ -28,7 +46,7 @@ static json_t *to_json(const struct nvr_recording *recording)
         return NULL;
     return json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:o, s:s, s:i, s:i, s:f, s:I, s:b, s:I, s:b, "
-        "s:s, s:s, s:s}",
+        "s:s, s:s, s:o, s:s}",
         "id", id, "camera", recording->camera_id, "stream", recording->stream, "start",
         (json_int_t)recording->start_ms, "end", (json_int_t)recording->end_ms, "duration_ms",
         (json_int_t)(recording->end_ms - recording->start_ms), "size",
@@ -38,7 +56,7 @@ static json_t *to_json(const struct nvr_recording *recording)
         (int)recording->height, "fps", recording->fps, "bitrate", (json_int_t)recording->bitrate,
         "has_events", (int)recording->has_events, "event_count", (json_int_t)recording->event_count,
         "protected", (int)recording->protected_, "tier", recording->tier, "checksum",
-        recording->checksum, "url", url);
+        recording->checksum, "evidence", link_to_json(recording), "url", url);
 }
 
 /* ---- list ---- */

@@ -4,5 +4,6 @@
 
 int nvr_still_run(const char *name, int fd); /* one picture out of encoded video */
 int nvr_index_run(const char *name, int fd); /* what a segment file holds; repairs cut tails */
+int nvr_check_run(const char *name, int fd); /* are a file's bytes the recorded ones? */
 
 #endif

@@ -12,6 +12,7 @@
 #include "src/storage/storage.h"
 
 struct retention;
+struct storage_evidence;
 
 /* A part that runs in the background. Parts start in the order of the table and stop in the
  * reverse one. */
@@ -39,10 +40,18 @@ struct nvr_storage {
     unsigned opens; /* under way */
     struct leases leases;
     struct retention *retention;
+    struct storage_evidence *evidence;
 };
 
 /* open.c */
 bool storage_open_is_idle(const struct nvr_storage *storage);
+
+/* evidence.c: checkpoints and scrub */
+NVR_CHECK int storage_evidence_start(struct nvr_storage *storage);
+void storage_evidence_stop(struct nvr_storage *storage);
+bool storage_evidence_is_idle(const struct nvr_storage *storage);
+void storage_evidence_free(struct nvr_storage *storage);
+void storage_evidence_to_json(struct nvr_storage *storage, json_t *object);
 
 /* After anything that stop waits for. */
 void storage_check_stopped(struct nvr_storage *storage);

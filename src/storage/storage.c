@@ -16,6 +16,12 @@ static const struct storage_part parts[] = {
      .stop = retention_stop,
      .is_idle = retention_is_idle,
      .free = retention_free},
+    {.name = "evidence",
+     .start = storage_evidence_start,
+     .stop = storage_evidence_stop,
+     .is_idle = storage_evidence_is_idle,
+     .free = storage_evidence_free,
+     .to_json = storage_evidence_to_json},
 };
 
 int nvr_storage_start(struct nvr_supervisor *supervisor, struct nvr_storage **ret_storage)
@@ -83,4 +89,14 @@ void nvr_storage_free(struct nvr_storage *storage)
             parts[i - 1].free(storage);
     nvr_post_free(storage->post);
     free(storage);
+}
+
+json_t *nvr_storage_to_json(struct nvr_storage *storage)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; object && i < NVR_ARRAY_SIZE(parts); i++)
+        if (parts[i].to_json)
+            parts[i].to_json(storage, object);
+    return object;
 }

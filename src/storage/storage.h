@@ -27,6 +27,13 @@ void nvr_storage_free(struct nvr_storage *storage);
 typedef void (*nvr_storage_opened)(int fd, int64_t size, void *arg);
 void nvr_storage_open(struct nvr_storage *storage, const struct nvr_recording *recording,
                       nvr_storage_opened fn, void *arg);
+/* What the parts know of themselves: {scrub: {…}, …}. New reference; NULL: out of memory. */
+json_t *nvr_storage_to_json(struct nvr_storage *storage);
+
+/* Forget a finding of the check (lib/store/evidence.h). done runs once from the loop: 0, -ENOENT,
+ * -errno. */
+NVR_CHECK int nvr_storage_acknowledge(struct nvr_storage *storage, int64_t finding_id,
+                                      void (*done)(int result, void *arg), void *arg);
 
 /* Somebody reads [start, end) of a camera, and will for so many seconds (an hour at most):
  * retention leaves those recordings alone. Who reads longer says so again. */

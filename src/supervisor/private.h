@@ -130,6 +130,7 @@ struct nvr_supervisor {
 
     struct config_file file;
     struct nvr_store *store;
+    struct nvr_signing_key *signing_key;
     struct camera *cameras;
 
     struct zygote_slot zygotes[PROGRAMS];
@@ -173,6 +174,12 @@ void services_kill(struct nvr_supervisor *sv);
 void services_free(struct nvr_supervisor *sv);
 void services_add_to_json(const struct nvr_supervisor *sv, json_t *list);
 json_t *services_find_json(const struct nvr_supervisor *sv, const char *id); /* NULL: none */
+
+/* evidence-key.c: what is recorded is signed from here on; without a key it is not, and a warning
+ * says so */
+void evidence_key_open(struct nvr_supervisor *sv);
+/* The chains as they are at the end. */
+void evidence_key_stop(struct nvr_supervisor *sv);
 
 /* lock.c: the lock is held as long as the descriptor is open. -EEXIST: *ret_pid has it (0:
  * unknown). */

@@ -102,8 +102,10 @@ static int start_parts(struct nvr_supervisor *sv, const char *config_path)
         r = config_file_open(sv, config_path);
     if (r == 0)
         r = open_store(sv);
-    if (r == 0)
+    if (r == 0) {
+        evidence_key_open(sv);
         r = reconcile_new(sv, &sv->reconcile);
+    }
     if (r == 0)
         r = zygotes_start(sv);
     if (r < 0)
@@ -146,6 +148,7 @@ static void close_parts(struct nvr_supervisor *sv)
     cameras_free(sv);
     services_free(sv);
     nvr_store_close(NVR_TAKE(sv->store));
+    nvr_signing_key_free(NVR_TAKE(sv->signing_key));
     nvr_post_free(NVR_TAKE(sv->post));
     sv_timer_free(NVR_TAKE(sv->stop_timer));
     if (sv->lock_fd >= 0)
@@ -185,6 +188,7 @@ static void finish_stop(void *arg)
     sv->on_stopped = NULL;
     if (!on_stopped)
         return;
+    evidence_key_stop(sv);
     const int r = nvr_store_flush(sv->store, FLUSH_MS);
 
     if (r < 0)
@@ -271,6 +275,11 @@ const char *nvr_supervisor_get_recordings_dir(struct nvr_supervisor *sv)
 const char *nvr_supervisor_get_data_dir(struct nvr_supervisor *sv)
 {
     return sv->data_dir;
+}
+
+const struct nvr_signing_key *nvr_supervisor_get_signing_key(struct nvr_supervisor *sv)
+{
+    return sv->signing_key;
 }
 
 struct nvr_bus *nvr_supervisor_get_bus(struct nvr_supervisor *sv)

@@ -9,6 +9,7 @@
 #include "lib/base/json.h"
 #include "lib/base/macros.h"
 #include "lib/config/config.h"
+#include "lib/config/signing_key.h"
 #include "lib/ipc/bus.h"
 #include "lib/ipc/rpc.h"
 #include "lib/media/gaps.h"
@@ -54,6 +55,8 @@ const struct nvr_config *
 nvr_supervisor_get_config(struct nvr_supervisor *sv); /* until the next change */
 const char *nvr_supervisor_get_recordings_dir(struct nvr_supervisor *sv);
 const char *nvr_supervisor_get_data_dir(struct nvr_supervisor *sv);
+/* Signs evidence; it never leaves this process. NULL: the file could not be read or made. */
+const struct nvr_signing_key *nvr_supervisor_get_signing_key(struct nvr_supervisor *sv);
 struct nvr_bus *nvr_supervisor_get_bus(struct nvr_supervisor *sv);
 uv_loop_t *nvr_supervisor_get_loop(struct nvr_supervisor *sv);
 

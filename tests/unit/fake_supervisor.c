@@ -447,3 +447,27 @@ void nvr_supervisor_hold_compare(struct nvr_supervisor *sv, bool held)
     (void)sv;
     (void)held;
 }
+
+const struct nvr_signing_key *nvr_supervisor_get_signing_key(struct nvr_supervisor *sv)
+{
+    (void)sv;
+    return NULL;
+}
+
+void nvr_supervisor_warning_set(struct nvr_supervisor *sv, const char *code, const char *fmt, ...)
+{
+    (void)sv;
+    (void)code;
+    (void)fmt;
+}
+
+void nvr_supervisor_warning_clear(struct nvr_supervisor *sv, const char *code)
+{
+    (void)sv;
+    (void)code;
+}
+
+uv_loop_t *nvr_supervisor_get_loop(struct nvr_supervisor *sv)
+{
+    return sv->loop;
+}

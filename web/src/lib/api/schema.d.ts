@@ -312,6 +312,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The chain of each camera's recordings */
+        get: operations["getEvidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evidence/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the check of stored recordings found wrong
+         * @description Newest first. Stored files are read again in the background (`storage.scrub_mb_per_second`); a new finding is also the topic `system.alert`.
+         */
+        get: operations["listFindings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evidence/findings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Acknowledge a finding
+         * @description It is forgotten; what is still wrong is found again by the next check.
+         */
+        delete: operations["acknowledgeFinding"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evidence/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The public key that recordings are signed with
+         * @description For `nvr verify --key`. Keep a copy elsewhere: a proof is worth as much as the way the key came to you.
+         */
+        get: operations["getEvidenceKey"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/system/info": {
         parameters: {
             query?: never;
@@ -852,6 +929,7 @@ export interface components {
             checksum: string;
             /** @description The raw file, for ranges. */
             url: string;
+            evidence?: components["schemas"]["EvidenceLink"] | null;
         };
         RecordingList: {
             /** @description Newest first. */
@@ -1127,6 +1205,76 @@ export interface components {
         };
         /** @description Defaults filled in; keys that Heron does not know stay. All members may be left out of a patch. */
         ConfigSection: components["schemas"]["StorageConfig"] | components["schemas"]["SystemConfig"] | components["schemas"]["PreferencesConfig"];
+        /** @description A recording's place in its camera's hash chain. */
+        EvidenceLink: {
+            /** Format: int64 */
+            seq: number;
+            /** @description Value of the link before. */
+            prev: string;
+            /** @description SHA-256 over prev and this recording, see docs/EVIDENCE.md. */
+            chain: string;
+            /** @description Ed25519 over the 32 bytes of chain, hex; null: there was no key. */
+            signature: string | null;
+        };
+        EvidenceKey: {
+            /** @enum {string} */
+            algorithm: "ed25519";
+            /** @description 32 bytes, hex. */
+            public_key: string;
+            /** @description To compare by eye: eight groups of the key's SHA-256. */
+            fingerprint: string;
+        };
+        Evidence: {
+            key: components["schemas"]["EvidenceKey"] | null;
+            items: {
+                camera: string;
+                /** Format: int64 */
+                seq: number;
+                /** @description Value of the newest link. */
+                chain: string;
+                /** @description The newest signed checkpoint. */
+                checkpoint: {
+                    /** Format: int64 */
+                    seq: number;
+                    /**
+                     * Format: int64
+                     * @description Milliseconds since 1970 UTC.
+                     */
+                    at: number;
+                } | null;
+            }[];
+            /** @description Number of findings that nobody acknowledged. */
+            findings: number;
+        };
+        Finding: {
+            /** Format: int64 */
+            id: number;
+            camera: string;
+            /** @description Its id. */
+            recording: string;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970 UTC.
+             */
+            start: number;
+            /** @enum {string} */
+            kind: "changed" | "missing" | "truncated" | "unreadable" | "chain";
+            /**
+             * Format: int64
+             * @description The first changed second, milliseconds since 1970 UTC; null: not known.
+             */
+            at: number | null;
+            message: string;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970 UTC.
+             */
+            found: number;
+        };
+        FindingList: {
+            items: components["schemas"]["Finding"][];
+            next: string | null;
+        };
     };
     responses: {
         /** @description Bad JSON (with line and column) or a bad query. */
@@ -1944,6 +2092,103 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getEvidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Evidence"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+        };
+    };
+    listFindings: {
+        parameters: {
+            query?: {
+                /** @description Items in a page. */
+                limit?: components["parameters"]["Limit"];
+                /** @description `next` of the page before. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+        };
+    };
+    acknowledgeFinding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getEvidenceKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvidenceKey"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
             503: components["responses"]["Unavailable"];
         };
     };
