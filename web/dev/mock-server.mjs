@@ -144,13 +144,19 @@ function exportsRoute(request, body, [id, verb]) {
   return [204, undefined];
 }
 
+const listeners = new Set();
+let eventId = 0;
+
 setInterval(() => {
   for (const job of jobs.filter(({ state }) => state === "running")) {
     job.progress = Math.min(1, job.progress + 0.01);
     job.eta_s = Math.round((1 - job.progress) * 120);
-    if (job.progress < 1) continue;
-    Object.assign(job, { state: "done", eta_s: null, finished: Date.now() });
-    job.files = [jobFile(job.id, `${job.name}.mp4`)];
+    if (job.progress >= 1) {
+      Object.assign(job, { state: "done", eta_s: null, finished: Date.now() });
+      job.files = [jobFile(job.id, `${job.name}.mp4`)];
+    }
+    const event = { id: ++eventId, topic: "job.updated", time: Date.now(), data: job };
+    for (const socket of listeners) socket.send(JSON.stringify(event));
   }
 }, 1000).unref();
 
@@ -265,6 +271,11 @@ const server = createServer(async (request, response) => {
 const sockets = new WebSocketServer({ server });
 sockets.on("connection", (socket, request) => {
   const url = new URL(request.url, "http://mock");
+  if (url.pathname === "/ws") {
+    listeners.add(socket);
+    socket.on("close", () => listeners.delete(socket));
+    return;
+  }
   const id = url.pathname.split("/")[4];
   const camera = find(id);
   const wide = url.searchParams.get("stream") === "main";

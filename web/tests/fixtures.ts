@@ -1,3 +1,4 @@
+import type { Job } from "@/lib/api/pending";
 import type { Camera, SystemInfo, Worker } from "@/lib/api/types";
 
 export function makeCamera(change: Partial<Camera> = {}): Camera {
@@ -71,6 +72,39 @@ export function makeWorker(change: Partial<Worker> = {}): Worker {
     last_heartbeat_ms: Date.now(),
     rss_bytes: 11_000_000,
     sandbox: "full",
+    ...change,
+  };
+}
+
+export function makeJob(change: Partial<Job> = {}): Job {
+  const id = change.id ?? "j";
+  const name = change.name ?? "Export";
+  const [start, end] = [1_795_000_000_000, 1_795_000_600_000];
+  return {
+    id,
+    type: "export",
+    name,
+    state: "done",
+    progress: 1,
+    eta_s: null,
+    created: start,
+    started: start,
+    finished: end,
+    expires: Date.now() + 86_400_000,
+    error: null,
+    params: { items: [{ camera: "front-door", start, end }], proof: true },
+    files: [
+      {
+        name: `${name}.mp4`,
+        size: 161_300_000,
+        url: `/api/v1/exports/${id}/download?file=0`,
+        camera: "front-door",
+        start,
+        end,
+        sha256: "00",
+      },
+    ],
+    size_estimate: 1,
     ...change,
   };
 }

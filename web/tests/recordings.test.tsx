@@ -303,6 +303,185 @@ describe("recordings page", () => {
     expect(playlistsAsked[0]?.[0]).toBe(start + 1.5 * hour - 300_000);
   });
 
+  it("tells a gap by its cause, with what is known of the moment, above the pointer", async () => {
+    server.use(
+      http.get("*/api/v1/recordings/timeline", ({ request }) => {
+        const camera = new URL(request.url).searchParams.get("camera");
+        const gap = { start: start + 2 * hour, end: start + 3 * hour, cause: "network" };
+        const item = {
+          camera,
+          ranges: [[start + hour, start + 2 * hour]],
+          segments: 1,
+          bytes: 9e8,
+          known_from: start,
+          recorded_ms: hour,
+          gap_ms: hour,
+          gaps: [{ ...gap, detail: "No answer from 10.0.0.2." }],
+          marks: [{ start: start + hour, end: start + 2 * hour, kind: "event", label: "person" }],
+        };
+        return HttpResponse.json({ start, end: start + 24 * hour, items: [item] });
+      }),
+      http.get("*/api/v1/recordings/protected", () =>
+        HttpResponse.json({
+          items: [
+            {
+              id: "p",
+              camera: "front-door",
+              start: start + hour,
+              end: start + 1.2 * hour,
+              reason: "Theft",
+            },
+          ],
+        }),
+      ),
+      http.get("*/api/v1/recordings/preview/:camera", () =>
+        HttpResponse.arrayBuffer(new ArrayBuffer(4)),
+      ),
+    );
+    const { timeline } = await open();
+    expect(screen.getByTestId("day-summary")).toHaveTextContent(
+      "Recorded 1 h, 1 h missing: network, 900 MB",
+    );
+    const legend = screen.getByRole("list", { name: "Colours of the timeline" });
+    expect(legend).toHaveTextContent("RecordedEventProtectedMissing: network");
+    const at = (hours: number) => ({ clientX: hours * 100, clientY: 60, pointerType: "mouse" });
+    fireEvent.pointerMove(timeline, { ...at(2.5), pointerId: 4 });
+    const card = await screen.findByRole("tooltip");
+    expect(card).toHaveTextContent("No recording, 02:00:00 – 03:00:00 (1 h)");
+    expect(card).toHaveTextContent("could not be reached over the network");
+    expect(card).toHaveTextContent("No answer from 10.0.0.2.");
+    expect(await screen.findByAltText("Front door at 02:30:00")).toBeVisible();
+    fireEvent.pointerMove(timeline, { ...at(1.1), pointerId: 4 });
+    expect(screen.getByRole("tooltip")).toHaveTextContent("Event: personProtected: Theft");
+    fireEvent.pointerLeave(timeline);
+    expect(screen.queryByRole("tooltip")).toBeNull();
+    // A finger's tap tells the same.
+    fireEvent.pointerDown(timeline, { ...at(2.5), pointerType: "touch", button: 0, pointerId: 5 });
+    fireEvent.pointerUp(timeline, { ...at(2.5), pointerType: "touch", pointerId: 5 });
+    expect(await screen.findByRole("tooltip")).toHaveTextContent("No recording");
+  });
+
+  it("looks for a moment by dragging, and seeks once, when let go", async () => {
+    const { timeline } = await open();
+    const drag = { button: 0, pointerId: 1, pointerType: "mouse", clientY: 60 };
+    fireEvent.pointerDown(timeline, { ...drag, clientX: 110 });
+    for (let x = 115; x <= 150; x += 5) fireEvent.pointerMove(timeline, { ...drag, clientX: x });
+    expect(useRecordings.getState().playhead).toBeNull();
+    fireEvent.pointerUp(timeline, { ...drag, clientX: 150 });
+    await player();
+    expect(useRecordings.getState().playhead).toBe(start + 1.5 * hour);
+    expect(playlistsAsked).toHaveLength(1);
+  });
+
+  it("selects a range by dragging with shift, by the button, by keys and by handles", async () => {
+    const { timeline, user } = await open();
+    const drag = { button: 0, pointerId: 1, clientY: 60, shiftKey: true };
+    fireEvent.pointerDown(timeline, { ...drag, clientX: 200 });
+    fireEvent.pointerMove(timeline, { ...drag, clientX: 100 });
+    fireEvent.pointerUp(timeline, { ...drag, clientX: 100 });
+    const selection = () => useRecordings.getState().selection;
+    expect(selection()).toEqual({ start: start + hour, end: start + 2 * hour });
+    const bar = screen.getByRole("region", { name: "Selected range" });
+    expect(bar).toHaveTextContent("01:00:00 – 02:00:00");
+    const [from, to] = [
+      screen.getByRole("slider", { name: "Start of the selection" }),
+      screen.getByRole("slider", { name: "End of the selection" }),
+    ];
+    fireEvent.keyDown(from, { key: "ArrowRight" });
+    fireEvent.keyDown(to, { key: "PageDown" });
+    fireEvent.keyDown(to, { key: "x" });
+    expect(selection()).toEqual({ start: start + hour + 10_000, end: start + 2 * hour - 600_000 });
+    fireEvent.pointerMove(to, { clientX: 300, pointerId: 2 });
+    fireEvent.pointerDown(to, { clientX: 190, pointerId: 2 });
+    fireEvent.pointerMove(to, { clientX: 50, pointerId: 2 });
+    fireEvent.pointerUp(to, { clientX: 50, pointerId: 2 });
+    expect(selection()?.end).toBe(start + hour + 11_000);
+    await user.click(screen.getByRole("button", { name: "Clear the selection" }));
+    expect(selection()).toBeNull();
+    await user.click(screen.getByRole("button", { name: "Select a range" }));
+    expect(selection()?.start).toBe(start + 12 * hour - 0.06 * 24 * hour);
+    act(() => useRecordings.getState().set({ playhead: start + 3 * hour }));
+    fireEvent.keyDown(document.body, { key: "o" });
+    expect(selection()).toEqual({ start: start + 3 * hour - 1000, end: start + 3 * hour });
+    act(() => useRecordings.getState().set({ selection: null }));
+    fireEvent.keyDown(document.body, { key: "i" });
+    expect(selection()?.start).toBe(start + 3 * hour);
+    act(() => useRecordings.getState().reset());
+  });
+
+  it("protects a range with a reason, lists it and releases it", async () => {
+    const asked: unknown[] = [];
+    const list = [{ id: "p1", camera: "front-door", start: start + hour, end: start + 2 * hour }];
+    server.use(
+      http.post("*/api/v1/recordings/protect", async ({ request }) => {
+        asked.push(await request.json());
+        return HttpResponse.json(list[0], { status: 201 });
+      }),
+      http.get("*/api/v1/recordings/protected", () => HttpResponse.json({ items: list })),
+      http.delete("*/api/v1/recordings/protected/:id", ({ params }) => {
+        asked.push(params.id);
+        list.length = 0;
+        return new HttpResponse(null, { status: 204 });
+      }),
+    );
+    const { user, router } = await open();
+    act(() =>
+      useRecordings.getState().set({ selection: { start: start + hour, end: start + 2 * hour } }),
+    );
+    const saved = vi.spyOn(HTMLAnchorElement.prototype, "click").mockReturnValue(undefined);
+    await user.click(screen.getByRole("button", { name: "Download" }));
+    expect((saved.mock.contexts[0] as HTMLAnchorElement).href).toContain(
+      `/recordings/download?camera=front-door&start=${start + hour}&end=${start + 2 * hour}`,
+    );
+    saved.mockRestore();
+    await user.click(screen.getByRole("button", { name: "Protect…" }));
+    await user.type(await screen.findByLabelText(/Reason/), "Theft");
+    await user.click(screen.getByRole("button", { name: "Protect" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(asked).toEqual([
+      { camera: "front-door", start: start + hour, end: start + 2 * hour, reason: "Theft" },
+    ]);
+    await user.click(screen.getByRole("button", { name: "Protected ranges" }));
+    await user.click(await screen.findByRole("button", { name: /Release/ }));
+    expect(await screen.findByText(/Nothing is protected/)).toBeVisible();
+    expect(asked[1]).toBe("p1");
+    list.push({ id: "p2", camera: "front-door", start: start + hour, end: start + 2 * hour });
+    await user.click(screen.getByRole("button", { name: "Close" }));
+    await user.click(screen.getByRole("button", { name: "Protected ranges" }));
+    await user.click(await screen.findByRole("button", { name: /^(?!Release).*01:00:00$/ }));
+    expect(router.state.location.search).toBe(`?t=${start + hour}`);
+    act(() => useRecordings.getState().reset());
+  });
+
+  it("plays several cameras together; one of them large when pressed", async () => {
+    const cameras = ["front-door", "garden", "yard"].map((id) => makeCamera({ id, name: id }));
+    server.use(
+      http.get("*/api/v1/cameras", () => HttpResponse.json({ items: cameras, next: null })),
+    );
+    const { user, router } = renderAt(`/recordings/front-door?day=${day}&with=garden,gone`);
+    const timeline = await screen.findByRole("slider", { name: "Timeline" });
+    await waitFor(() => expect(timeline).toHaveAttribute("data-ranges", "2"));
+    expect(screen.getAllByLabelText(/Recording of/)).toHaveLength(2);
+    expect(screen.getByTestId("day-summary")).toHaveTextContent("front-door: Recorded 1 h");
+    await user.click(screen.getByRole("button", { name: "Play the latest" }));
+    await waitFor(() => expect(FakeHls.all).toHaveLength(2));
+    const [sound] = screen.getAllByLabelText<HTMLVideoElement>(/Recording of/);
+    expect(sound?.muted).toBe(false);
+    await user.click(screen.getByRole("button", { name: "Show only garden" }));
+    expect(sound?.muted).toBe(true);
+    await user.click(screen.getByRole("button", { name: "Show all cameras" }));
+    await user.click(screen.getByRole("button", { name: "Cameras played together: 2" }));
+    await user.click(await screen.findByRole("menuitemcheckbox", { name: "yard" }));
+    expect(router.state.location.search).toBe(`?day=${day}&with=garden%2Cyard`);
+    await user.click(screen.getByRole("menuitemcheckbox", { name: "garden" }));
+    await user.click(screen.getByRole("menuitemcheckbox", { name: "yard" }));
+    expect(router.state.location.search).toBe(`?day=${day}`);
+    expect(screen.getByRole("menuitemcheckbox", { name: "front-door" })).toHaveAttribute(
+      "data-disabled",
+    );
+    act(() => useRecordings.getState().reset());
+  });
+
   it("has words for no cameras, a wrong camera, and a failing timeline", async () => {
     server.use(
       http.get("*/api/v1/recordings/timeline", () =>

@@ -12,6 +12,7 @@ import type { JobFile } from "@/lib/api/pending";
 import { camerasQuery, exportsQuery } from "@/lib/api/queries";
 import { formatBytes } from "@/lib/format";
 import { JobRow } from "./job-row";
+import { useJobEvents } from "./use-job-events";
 
 function VerifyHelp() {
   return (
@@ -65,6 +66,7 @@ export function ExportsPage() {
   const { data: jobs, error, refetch } = useQuery(exportsQuery);
   const { data: cameras } = useQuery(camerasQuery);
   const [playing, setPlaying] = useState<JobFile | null>(null);
+  useJobEvents();
   const nameOf = (id: string) => cameras?.find((camera) => camera.id === id)?.name ?? id;
   return (
     <Page title="Exports" note="Files made from recordings">

@@ -96,7 +96,6 @@ export const protectedQuery = (camera: string) =>
         signal,
       }),
     select: (list) => list.items,
-    staleTime: seconds(30),
   });
 
 /** The small picture of a moment; null: there is none. */
@@ -140,7 +139,7 @@ export const exportsQuery = queryOptions({
   queryFn: ({ signal }) => request<{ items: Job[] }>(`${api}/exports`, { signal }),
   select: (list) => list.items,
   // The events tell it at once; this is for when they do not come through.
-  refetchInterval: ({ state }) => (state.data?.items.some(isUnderWay) ? seconds(1) : seconds(15)),
+  refetchInterval: ({ state }) => (state.data?.items.some(isUnderWay) ? seconds(2) : seconds(15)),
 });
 
 export const exportEstimateQuery = (body: ExportRequest) =>

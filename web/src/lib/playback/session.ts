@@ -68,7 +68,7 @@ export class PlaybackSession {
   seek(time: number, play = true): void {
     this.clock.time = time;
     this.hasTime = true;
-    this.holdUntil = this.lastTick + startTogetherMs;
+    this.holdUntil = performance.now() + startTogetherMs;
     for (const player of this.players.values()) player.seek(time, this.clock.rate);
     this.setRunning(play || this.clock.running);
     this.tell(true);
@@ -111,7 +111,7 @@ export class PlaybackSession {
   }
 
   tick(now: number): void {
-    const ms = Math.min(longestStepMs, now - this.lastTick);
+    const ms = this.lastTick === 0 ? 0 : Math.min(longestStepMs, now - this.lastTick);
     this.lastTick = now;
     const list = [...this.players.values()];
     const isHeld = now < this.holdUntil && list.some(({ phase }) => phase === "loading");
