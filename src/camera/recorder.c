@@ -475,6 +475,8 @@ static void end_window(struct nvr_recorder *r, const struct nvr_ring_entry *next
             fail(r, error);
         else
             set_state(r, NULL);
+    } else if (r->state.error[0]) { /* nothing is wanted: no trouble either */
+        set_state(r, NULL);
     }
     end_gap(r, next ? next->dts_us : r->seen_us); /* what comes is not wanted */
 }

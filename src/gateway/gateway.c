@@ -13,12 +13,13 @@
 NVR_LOG_TOPIC("gateway");
 
 /* One gateway per process: the tables carry its address. */
-static struct nvr_route_table tables[6];
+static struct nvr_route_table tables[7];
 
 const struct nvr_route_table *nvr_gateway_get_tables(struct nvr_gateway *gateway, size_t *ret_count)
 {
     const struct nvr_route_table all[] = {
         {nvr_camera_routes, nvr_camera_routes_count, gateway},
+        {nvr_record_routes, nvr_record_routes_count, gateway},
         {nvr_recording_routes, nvr_recording_routes_count, gateway},
         {nvr_system_routes, nvr_system_routes_count, gateway},
         {nvr_config_routes, nvr_config_routes_count, gateway},

@@ -30,6 +30,8 @@ const struct nvr_route_table *nvr_gateway_get_tables(struct nvr_gateway *gateway
 
 extern const struct nvr_route nvr_camera_routes[];
 extern const size_t nvr_camera_routes_count;
+extern const struct nvr_route nvr_record_routes[];
+extern const size_t nvr_record_routes_count;
 extern const struct nvr_route nvr_recording_routes[];
 extern const size_t nvr_recording_routes_count;
 extern const struct nvr_route nvr_system_routes[];

@@ -62,6 +62,7 @@ static int add_live(json_t *object, const struct camera *camera)
     r |= set(object, "last_seen", time_or_null(camera->last_seen_ms));
     r |= set(object, "next_try_ms", time_or_null(camera->streams_state[0].next_try_ms));
     r |= set(object, "recording_active", json_boolean(camera->recording_active));
+    r |= set(object, "recording_now", recording_now_to_json(camera));
     r |= set(object, "reconnects", json_integer((json_int_t)camera->reconnects));
     r |= set(object, "dropped_packets", json_integer((json_int_t)camera->dropped_packets));
     r |= set(object, "worker", worker_summary(&camera->worker));

@@ -55,12 +55,13 @@ static json_t *start_params(struct camera *camera, const char *root, bool record
 
     if (!advanced)
         advanced = json_object();
-    return json_pack("{s:{s:s, s:s, s:o, s:{s:b, s:i, s:b, s:i}, s:o}, s:s}", "camera", "id",
-                     config->id, "name", config->name, "stream", stream_to_json(config),
+    return json_pack("{s:{s:s, s:s, s:o, s:{s:b, s:i, s:b, s:i, s:i}, s:o}, s:s, s:o}", "camera",
+                     "id", config->id, "name", config->name, "stream", stream_to_json(config),
                      "recording", "enabled", config->recording.enabled && record, "segment_seconds",
                      (int)config->recording.segment_seconds, "audio", config->recording.audio,
-                     "pre_buffer_seconds", (int)config->recording.pre_buffer_seconds, "advanced",
-                     advanced, "root", root);
+                     "pre_buffer_seconds", (int)config->recording.pre_buffer_seconds,
+                     "flush_seconds", (int)config->recording.flush_seconds, "advanced", advanced,
+                     "root", root, "record", recording_window_to_json(camera));
 }
 
 static int open_root(const char *recordings_dir, const char *id, char root[PATH_MAX])
@@ -201,6 +202,7 @@ static void handle_heartbeat(struct camera *camera, const json_t *params)
     copy_str(recording, "file", camera->recording_file, sizeof(camera->recording_file));
     if (recording && !camera->without_folder)
         copy_str(recording, "error", camera->recording_error, sizeof(camera->recording_error));
+    recording_tell(camera);
     recording_gaps_heartbeat(camera, recording);
     recording_gaps_update(camera);
     if (nvr_clock_mono_ms() - camera->row_written_ms >= ROW_EVERY_MS)
@@ -241,6 +243,7 @@ static void handle_recording(struct camera *camera, const json_t *params)
     copy_str(params, "state", state, sizeof(state));
     copy_str(params, "error", camera->recording_error, sizeof(camera->recording_error));
     camera->recording_active = strcmp(state, "started") == 0;
+    recording_tell(camera);
     if (camera->recording_error[0])
         log_error("camera %s: recording: %s", camera->config.id, camera->recording_error);
     recording_gaps_update(camera);
@@ -289,6 +292,7 @@ void camera_rpc_gone(struct camera *camera)
         camera->streams_state[i] = (struct stream_state){.status = CAMERA_OFFLINE};
     }
     camera->recording_active = false;
+    recording_tell(camera);
     camera->recording_file[0] = 0;
     camera->recording_start_ms = 0;
     live_worker_gone(camera);

@@ -118,8 +118,13 @@ void cameras_apply(struct nvr_supervisor *sv, const struct nvr_config *config)
         tell(camera, "camera.added");
     }
     sort_cameras(sv, config);
-    for (struct camera *camera = sv->cameras; camera; camera = camera->next)
+    if (sv->recording.timer) /* else the list is only being made */
+        recording_use_zone(sv, nvr_config_get_system(config)->timezone);
+    for (struct camera *camera = sv->cameras; camera; camera = camera->next) {
+        if (sv->recording.timer && !camera->removed)
+            recording_update(camera);
         camera_update_wanted(camera);
+    }
     cameras_sweep_later(sv);
 }
 

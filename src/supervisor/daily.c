@@ -12,6 +12,23 @@ NVR_LOG_TOPIC("daily");
 #define DAY_MS INT64_C(86400000)
 #define HISTORY_DAYS 90
 
+struct trim {
+    struct nvr_db *db;
+    int64_t now_ms;
+};
+
+/* Triggers from before the oldest recording mark nothing any more. */
+static int trim_triggers(const struct nvr_camera_row *row, void *arg)
+{
+    const struct trim *trim = arg;
+    struct nvr_recordings_totals totals = {.first_ms = trim->now_ms};
+    const int r = nvr_recordings_totals(trim->db, row->id, &totals);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    return nvr_triggers_delete(trim->db, row->id, totals.first_ms - DAY_MS);
+}
+
 static int tidy(struct nvr_db *db, void *arg)
 {
     const int64_t *now_ms = arg;
@@ -20,6 +37,8 @@ static int tidy(struct nvr_db *db, void *arg)
     if (r == 0)
         r = nvr_causes_trim_all(db, *now_ms - RECORDING_KEEP_DAYS * DAY_MS);
 
+    if (r == 0)
+        r = nvr_cameras_each(db, trim_triggers, &(struct trim){db, *now_ms});
     return r < 0 ? r : nvr_store_optimize(db);
 }
 

@@ -17,9 +17,11 @@
 #include "lib/store/cameras.h"
 #include "lib/store/recordings.h"
 #include "lib/store/store.h"
+#include "lib/store/triggers.h"
 #include "src/supervisor/jobs.h"
 #include "src/supervisor/reconcile.h"
 #include "src/supervisor/recording-gaps.h"
+#include "src/supervisor/recording-plan.h"
 #include "src/supervisor/supervisor.h"
 #include "src/supervisor/worker.h"
 
@@ -79,7 +81,11 @@ struct camera {
     struct stream_state streams_state[STREAMS];
     json_t *stats[STREAMS]; /* newest heartbeat of a stream; NULL: none */
     int64_t reconnects, dropped_packets;
+    struct recording_plan plan;
+    struct recording_now now;                            /* as its worker knows it */
+    struct nvr_trigger last_triggers[NVR_TRIGGER_KINDS]; /* id 0: none */
     bool recording_active;
+    bool recording_told; /* as the bus knows it */
     bool without_folder; /* its worker got none: recording_error is ours, not the worker's */
     char recording_file[NVR_RECORDING_PATH_SIZE];
     int64_t recording_start_ms; /* of that file; 0: not known */
@@ -118,6 +124,18 @@ struct config_file {
     uv_timer_t *debounce;
 };
 
+/* ---- recording.c ---- */
+
+struct recording {
+    struct nvr_zone *zone; /* of schedules; NULL: UTC */
+    uv_timer_t *timer;
+    uv_timer_cb on_timer;
+    int64_t clock_ms; /* wall − monotonic */
+    int64_t last_id;  /* of triggers */
+    struct nvr_bus_subscription *triggers;
+    int64_t answer_id, answer_until_ms; /* what became of the trigger published last */
+};
+
 struct nvr_supervisor {
     uv_loop_t *loop;
     struct nvr_post *post;
@@ -136,6 +154,7 @@ struct nvr_supervisor {
     struct zygote_slot zygotes[PROGRAMS];
     struct nvr_service *services;
 
+    struct recording recording;
     struct jobs jobs;
     struct reconcile *reconcile;
     struct warning warnings[WARNINGS_MAX];
@@ -224,10 +243,25 @@ void camera_rpc_start(struct camera *camera);
 void camera_rpc_request(struct camera *camera, const struct nvr_rpc_request *request);
 void camera_rpc_gone(struct camera *camera);
 
+/* recording.c: modes, schedules and triggers → windows of the workers */
+NVR_CHECK int recording_start(struct nvr_supervisor *sv); /* after the cameras' list was made */
+void recording_stop(struct nvr_supervisor *sv);
+void recording_use_zone(struct nvr_supervisor *sv, const char *name);
+void recording_update(struct camera *camera); /* after its configuration changed */
+void recording_tell(struct camera *camera);   /* after recording_active changed */
+json_t *recording_window_to_json(const struct camera *camera);
+json_t *recording_now_to_json(const struct camera *camera);
+/* Pre- and post-roll of a camera; 0 when it is not there any more. */
+void recording_get_rolls(const struct nvr_supervisor *sv, const char *id, int64_t *ret_pre_ms,
+                         int64_t *ret_post_ms);
+
 /* segment.c: a finished file → row → acknowledgement */
 NVR_CHECK int segment_parse(const char *camera_id, const json_t *params,
                             struct nvr_recording *ret_recording);
 void segment_store(struct camera *camera, const struct nvr_rpc_request *request);
+/* In a write job: the row, with the marks that triggers and protected ranges leave on it. */
+NVR_CHECK int segment_write_row(struct nvr_db *db, const struct nvr_recording *recording,
+                                int64_t pre_ms, int64_t post_ms);
 
 /* rows.c: the cameras' rows and their status log */
 void rows_write_camera(struct camera *camera, bool log_status);

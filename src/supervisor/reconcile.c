@@ -216,6 +216,7 @@ static void next_turn(struct reconcile *rc)
 /* ---- one camera: files without a row ---- */
 
 struct upsert {
+    int64_t pre_ms, post_ms;
     struct nvr_recording recording;
 };
 
@@ -223,7 +224,7 @@ static int write_row(struct nvr_db *db, void *arg)
 {
     const struct upsert *upsert = arg;
 
-    return nvr_recordings_upsert(db, &upsert->recording);
+    return segment_write_row(db, &upsert->recording, upsert->pre_ms, upsert->post_ms);
 }
 
 static void on_written(int result, void *arg)
@@ -243,6 +244,8 @@ static int store_result(struct reconcile *rc, const char *path, const json_t *re
 
     if (r == 0 && strcmp(upsert->recording.file_path, path) != 0)
         r = -EPROTO;
+    if (r == 0)
+        recording_get_rolls(rc->supervisor, rc->turn.id, &upsert->pre_ms, &upsert->post_ms);
     if (r == 0)
         r = nvr_store_write(rc->supervisor->store, write_row, on_written, upsert);
     if (r < 0) {

@@ -128,6 +128,8 @@ static int delete_rows(struct nvr_db *db, void *arg)
         r = nvr_recordings_delete_camera(db, task->id);
     if (r == 0 && task->recordings)
         r = nvr_causes_delete_camera(db, task->id);
+    if (r == 0 && task->recordings)
+        r = nvr_triggers_delete(db, task->id, INT64_MAX);
     return r;
 }
 

@@ -5,6 +5,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/store/retention.h"
 #include "src/supervisor/private.h"
 
 NVR_LOG_TOPIC("segment");
@@ -17,6 +18,7 @@ struct segment_write {
     uint64_t generation;
     int64_t request_id;
     int result;
+    int64_t pre_ms, post_ms;
     struct nvr_recording recording;
 };
 
@@ -114,11 +116,24 @@ int segment_parse(const char *camera_id, const json_t *params, struct nvr_record
     return get_keys(json_object_get(params, "keyframes"), recording);
 }
 
+int segment_write_row(struct nvr_db *db, const struct nvr_recording *recording, int64_t pre_ms,
+                      int64_t post_ms)
+{
+    int r = nvr_recordings_upsert(db, recording);
+
+    if (r == 0)
+        r = nvr_triggers_mark(db, recording->camera_id, recording->start_ms, recording->end_ms,
+                              pre_ms, post_ms);
+    if (r == 0)
+        r = nvr_protected_mark(db, recording->camera_id, recording->start_ms, recording->end_ms);
+    return r;
+}
+
 static int write_row(struct nvr_db *db, void *arg)
 {
     const struct segment_write *write = arg;
 
-    return nvr_recordings_upsert(db, &write->recording);
+    return segment_write_row(db, &write->recording, write->pre_ms, write->post_ms);
 }
 
 static void acknowledge(void *arg)
@@ -165,6 +180,7 @@ void segment_store(struct camera *camera, const struct nvr_rpc_request *request)
 
     if (r == 0) {
         write->supervisor = sv;
+        recording_get_rolls(sv, camera->config.id, &write->pre_ms, &write->post_ms);
         write->generation = camera->worker.generation;
         write->request_id = request->id;
         r = nvr_store_write(sv->store, write_row, on_written, write);

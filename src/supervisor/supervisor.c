@@ -116,7 +116,10 @@ static int start_parts(struct nvr_supervisor *sv, const char *config_path)
     cameras_apply(sv, sv->file.config);
     sv->stopping = false;
     cameras_load_rows(sv);
-    r = recording_gaps_start(sv);
+    recording_use_zone(sv, nvr_config_get_system(sv->file.config)->timezone);
+    r = recording_start(sv);
+    if (r == 0)
+        r = recording_gaps_start(sv);
     if (r < 0)
         return r;
     for (struct camera *camera = sv->cameras; camera; camera = camera->next)
@@ -143,6 +146,7 @@ static void close_parts(struct nvr_supervisor *sv)
     metrics_stop(sv);
     recording_gaps_stop(sv);
     daily_stop(sv);
+    recording_stop(sv);
     config_file_close(sv);
     zygotes_stop(sv);
     cameras_free(sv);

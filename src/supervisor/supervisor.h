@@ -15,6 +15,7 @@
 #include "lib/media/gaps.h"
 #include "lib/ring/ring.h"
 #include "lib/store/store.h"
+#include "lib/store/triggers.h"
 
 #define NVR_HEARTBEAT_MS 5000
 #define NVR_UNHEALTHY_MS 15000
@@ -72,7 +73,8 @@ NVR_CHECK int nvr_supervisor_camera_put(struct nvr_supervisor *sv, const char *i
 NVR_CHECK int nvr_supervisor_camera_remove(struct nvr_supervisor *sv, const char *id,
                                            bool delete_recordings);
 
-/* A top section, see nvr_config_section_patch(). Published as "config.changed", as is every change. */
+/* A top section, see nvr_config_section_patch(). Published as "config.changed", as is every change.
+ */
 NVR_CHECK int nvr_supervisor_config_patch(struct nvr_supervisor *sv, const char *section,
                                           const json_t *patch, struct nvr_config_errors *errors);
 
@@ -112,6 +114,22 @@ enum nvr_camera_action { NVR_CAMERA_RESTART, NVR_CAMERA_START, NVR_CAMERA_STOP }
 /* 0, -ENOENT, -EALREADY never (idempotent). */
 NVR_CHECK int nvr_supervisor_camera_act(struct nvr_supervisor *sv, const char *id,
                                         enum nvr_camera_action action);
+
+/* ---- recording by triggers and by hand ---- */
+#define NVR_TRIGGER_SECONDS_MAX 3600
+#define NVR_RECORD_SECONDS_MAX 86400
+#define NVR_RECORD_SECONDS_DEFAULT 600
+/* Motion or an event, without an id: published as topic recording.trigger and applied. Until: end
+ * of its window. -ENOENT (no such camera), -EINVAL. */
+NVR_CHECK int nvr_supervisor_record_trigger(struct nvr_supervisor *sv,
+                                            const struct nvr_trigger *trigger, int64_t *ret_id,
+                                            int64_t *ret_until_ms);
+/* Record whatever the mode says; again: for the new duration from now on. -ENOENT, -EPERM
+ * (recording.enabled is false). */
+NVR_CHECK int nvr_supervisor_record_start(struct nvr_supervisor *sv, const char *id,
+                                          int64_t duration_ms, int64_t *ret_until_ms);
+/* End what record_start began; the mode goes on. -ENOENT. */
+NVR_CHECK int nvr_supervisor_record_stop(struct nvr_supervisor *sv, const char *id);
 
 /* ---- live: ring of a camera's stream. The callback runs on every new fragment, on a new ring, on
  * status changes and when the worker goes. Watching is on only while there is a watcher. */

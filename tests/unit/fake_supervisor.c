@@ -375,6 +375,27 @@ int nvr_supervisor_camera_act(struct nvr_supervisor *supervisor, const char *id,
     return nvr_config_find_camera(supervisor->config, id) ? 0 : -ENOENT;
 }
 
+int nvr_supervisor_record_start(struct nvr_supervisor *supervisor, const char *id,
+                                int64_t duration_ms, int64_t *ret_until_ms)
+{
+    *ret_until_ms = 1700000000000 + duration_ms;
+    return nvr_config_find_camera(supervisor->config, id) ? 0 : -ENOENT;
+}
+
+int nvr_supervisor_record_stop(struct nvr_supervisor *supervisor, const char *id)
+{
+    return nvr_config_find_camera(supervisor->config, id) ? 0 : -ENOENT;
+}
+
+int nvr_supervisor_record_trigger(struct nvr_supervisor *supervisor,
+                                  const struct nvr_trigger *trigger, int64_t *ret_id,
+                                  int64_t *ret_until_ms)
+{
+    *ret_id = trigger->kind == NVR_TRIGGER_EVENT ? 7 : 8;
+    *ret_until_ms = trigger->end_ms - trigger->start_ms;
+    return nvr_config_find_camera(supervisor->config, trigger->camera_id) ? 0 : -ENOENT;
+}
+
 json_t *nvr_supervisor_workers_to_json(struct nvr_supervisor *supervisor)
 {
     (void)supervisor;

@@ -272,6 +272,40 @@ static void camera_routes(void **state)
     assert_int_equal(status_of(f, "DELETE", "/api/v1/cameras/none", "", NULL), 404);
 }
 
+static void record(void **state)
+{
+    static const char start[] = "/api/v1/cameras/front/record/start";
+    static const char trigger[] = "/api/v1/cameras/front/record/trigger";
+    struct fixture *f = *state;
+    struct answer answer;
+
+    fetch(f, "POST", start, JSON_TYPE, "{\"duration_seconds\":30}", &answer);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer.body, "{\"until\":1700000030000}");
+    answer_done(&answer);
+    assert_error(f, "POST", start, JSON_TYPE, "{\"duration_seconds\":0}", 422, "validation_failed");
+    assert_error(f, "POST", start, JSON_TYPE, "{\"duration_seconds\":86401}", 422,
+                 "validation_failed");
+    assert_error(f, "POST", "/api/v1/cameras/none/record/start", JSON_TYPE, "{}", 404, "not_found");
+    assert_int_equal(status_of(f, "POST", "/api/v1/cameras/front/record/stop", "", ""), 204);
+    assert_int_equal(status_of(f, "POST", "/api/v1/cameras/none/record/stop", "", ""), 404);
+    fetch(f, "POST", trigger, JSON_TYPE, "{\"kind\":\"event\",\"duration_seconds\":2}", &answer);
+    assert_int_equal(answer.status, 202);
+    assert_string_equal(answer.body, "{\"id\":7,\"until\":2000}");
+    answer_done(&answer);
+    assert_error(f, "POST", trigger, JSON_TYPE, "{\"kind\":\"manual\"}", 422, "validation_failed");
+    assert_error(f, "POST", trigger, JSON_TYPE, "{\"kind\":\"event\",\"duration_seconds\":3601}",
+                 422, "validation_failed");
+    assert_error(f, "POST", trigger, JSON_TYPE, "{\"kind\":\"event\",\"label\":5}", 422,
+                 "validation_failed");
+    assert_int_equal(status_of(f, "POST", "/api/v1/cameras/none/record/trigger", JSON_TYPE,
+                               "{\"kind\":\"event\"}"),
+                     404);
+    assert_int_equal(status_of(f, "PATCH", "/api/v1/cameras/front", JSON_TYPE,
+                               "{\"recording\":{\"enabled\":false}}"),
+                     200);
+}
+
 static void probe(void **state)
 {
     struct fixture *f = *state;
@@ -668,6 +702,7 @@ int main(void)
         T(pipelined),
         T(client_leaves_early),
         T(camera_routes),
+        T(record),
         T(probe),
         T(snapshots),
         T(recording_list),

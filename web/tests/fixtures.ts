@@ -32,6 +32,7 @@ export function makeCamera(change: Partial<Camera> = {}): Camera {
     error_code: null,
     last_seen: Date.now(),
     recording_active: true,
+    recording_now: { mode: "continuous", reason: "continuous", until: null, next_change: null },
     reconnects: 0,
     dropped_packets: 0,
     worker: { state: "running", pid: 12, restarts: 0 },

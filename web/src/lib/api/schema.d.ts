@@ -150,6 +150,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras/{id}/record/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Record by hand, whatever the mode
+         * @description Also when the mode or its schedule says off. Again: for the new duration from now on. Survives a restart of Heron.
+         */
+        post: operations["startRecording"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/record/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a recording by hand
+         * @description The mode goes on: a continuous camera records further.
+         */
+        post: operations["stopRecording"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/record/trigger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell of motion or an event
+         * @description Marks what is recorded, in every mode; in mode motion (motion and events) and events (events) it makes the camera record, from pre_buffer_seconds before it to post_buffer_seconds after it. Triggers that overlap extend the recording.
+         */
+        post: operations["triggerRecording"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras/{id}/snapshot": {
         parameters: {
             query?: never;
@@ -762,6 +822,29 @@ export interface components {
         };
         /** @enum {string} */
         WorkerState: "starting" | "running" | "unhealthy" | "crashed" | "stopping" | "stopped";
+        /** @description What is wanted now; recording_active tells whether a file is being written. */
+        RecordingNow: {
+            /**
+             * @description After the schedule.
+             * @enum {string}
+             */
+            mode: "off" | "continuous" | "motion" | "events";
+            /**
+             * @description Why it records; off: it does not.
+             * @enum {string}
+             */
+            reason: "off" | "continuous" | "schedule" | "trigger" | "manual";
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970 UTC; null: without an end, or not at all.
+             */
+            until: number | null;
+            /**
+             * Format: int64
+             * @description When the schedule brings another mode, milliseconds since 1970 UTC; null: never.
+             */
+            next_change: number | null;
+        };
         /** @description Configuration entry and live state. */
         Camera: {
             id: string;
@@ -788,6 +871,7 @@ export interface components {
              * @description Milliseconds since 1970 UTC.
              */
             last_seen: number | null;
+            recording_now: components["schemas"]["RecordingNow"];
             recording_active: boolean;
             reconnects: number;
             dropped_packets: number;
@@ -1761,6 +1845,124 @@ export interface operations {
             };
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+        };
+    };
+    startRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Camera id. */
+                id: components["parameters"]["CameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @default 600 */
+                    duration_seconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description It records. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * Format: int64
+                         * @description Milliseconds since 1970 UTC.
+                         */
+                        until: number;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+        };
+    };
+    stopRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Camera id. */
+                id: components["parameters"]["CameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended, or there was none. */
+            204: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+        };
+    };
+    triggerRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Camera id. */
+                id: components["parameters"]["CameraId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @enum {string} */
+                    kind: "motion" | "event";
+                    label?: string | null;
+                    /** @default api */
+                    source?: string | null;
+                    /** @default 0 */
+                    duration_seconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. */
+            202: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: int64 */
+                        id: number;
+                        /**
+                         * Format: int64
+                         * @description End of its post-roll, milliseconds since 1970 UTC.
+                         */
+                        until: number;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
         };
     };
     getCameraSnapshot: {
