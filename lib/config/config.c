@@ -35,17 +35,31 @@ void nvr_config_place_errors(const struct nvr_config *config, struct nvr_config_
     }
 }
 
-/* storage.retention.default_days */
-static int read_default_days(struct nvr_config *config)
+/* A section with its defaults filled in; NULL: out of memory. */
+static json_t *filled_section(const struct nvr_config *config, const char *name)
 {
-    const json_t *schema = nvr_schema_property(config->schema, "storage");
-    const json_t *written = json_object_get(config->json, "storage");
-    NVR_AUTO_JSON json = json_is_object(written) ? json_deep_copy(written) : json_object();
+    const json_t *schema = nvr_schema_property(config->schema, name);
+    const json_t *written = json_object_get(config->json, name);
+    json_t *json = json_is_object(written) ? json_deep_copy(written) : json_object();
 
-    if (!json || nvr_schema_fill(json, schema) < 0)
+    if (json && nvr_schema_fill(json, schema) == 0)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+/* storage.retention.default_days, preferences.timeline.thumbnail_interval_seconds */
+static int read_keeping(struct nvr_config *config)
+{
+    NVR_AUTO_JSON storage = filled_section(config, "storage");
+    NVR_AUTO_JSON preferences = filled_section(config, "preferences");
+
+    if (!storage || !preferences)
         return -ENOMEM;
     config->system.default_days = (unsigned)json_integer_value(
-        json_object_get(json_object_get(json, "retention"), "default_days"));
+        json_object_get(json_object_get(storage, "retention"), "default_days"));
+    config->system.thumbnail_interval_seconds = (unsigned)json_integer_value(
+        json_object_get(json_object_get(preferences, "timeline"), "thumbnail_interval_seconds"));
     return 0;
 }
 
@@ -56,13 +70,9 @@ static int read_system(struct nvr_config *config)
     NVR_AUTO_JSON json = json_is_object(written) ? json_deep_copy(written) : json_object();
     struct nvr_system_config *system = &config->system;
     const json_t *server, *logging;
-    int r;
 
     if (!json || nvr_schema_fill(json, schema) < 0)
         return -ENOMEM;
-    r = read_default_days(config);
-    if (r < 0)
-        return r;
     server = json_object_get(json, "server");
     logging = json_object_get(json, "logging");
     nvr_config_copy(system->name, sizeof(system->name), nvr_config_text(json, "name"));
@@ -168,6 +178,8 @@ int nvr_config_parse(const char *text, size_t len, const struct nvr_config_key *
         r = read_system(config);
     if (r == 0 && errors->count == 0)
         r = nvr_storage_read(config, key, errors);
+    if (r == 0 && errors->count == 0)
+        r = read_keeping(config);
     if (r == 0 && errors->count == 0)
         r = read_cameras(config, key, errors);
     if (r < 0)

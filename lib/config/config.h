@@ -70,6 +70,7 @@ struct nvr_system_config {
     double max_storage_gb;   /* 10^9 bytes; 0: no cap */
     double min_free_gb;      /* 10^9 bytes */
     unsigned default_days;   /* storage.retention.default_days */
+    unsigned thumbnail_interval_seconds;
     char host[256];
     int port;
     char log_level[8];

@@ -51,6 +51,7 @@
 #define NVR_PAGE_DEFAULT 100
 #define NVR_SPAN_MAX_MS (366LL * 24 * 3600 * 1000) /* timeline, coverage */
 #define NVR_PLAYLIST_MAX_MS (31LL * 24 * 3600 * 1000)
+#define NVR_PREVIEW_TIMES_MAX_MS (2LL * 24 * 3600 * 1000)
 #define NVR_PLAYLIST_GOP_MAX_MS (2LL * 3600 * 1000) /* above: one entry per file */
 
 #endif

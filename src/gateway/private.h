@@ -51,6 +51,8 @@ void nvr_handle_events(struct nvr_http_request *request, void *arg);
 void nvr_handle_timeline(struct nvr_http_request *request, void *arg);
 void nvr_handle_coverage(struct nvr_http_request *request, void *arg);
 void nvr_handle_playlist(struct nvr_http_request *request, void *arg);
+void nvr_handle_preview(struct nvr_http_request *request, void *arg);
+void nvr_handle_preview_times(struct nvr_http_request *request, void *arg);
 void nvr_handle_openapi(struct nvr_http_request *request, void *arg);
 void nvr_handle_docs(struct nvr_http_request *request, void *arg);
 void nvr_handle_docs_file(struct nvr_http_request *request, void *arg);

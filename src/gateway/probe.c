@@ -6,7 +6,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "src/gateway/memfd.h"
+#include "lib/base/memfd.h"
 #include "src/gateway/private.h"
 #include "src/gateway/probe_request.h"
 

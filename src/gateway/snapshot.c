@@ -15,7 +15,7 @@
 #include "lib/base/log.h"
 #include "lib/media/timeline.h"
 #include "lib/store/recordings.h"
-#include "src/gateway/memfd.h"
+#include "lib/base/memfd.h"
 #include "src/gateway/private.h"
 
 NVR_LOG_TOPIC("snapshot");

@@ -10,6 +10,7 @@ int main(void)
         {"still", nvr_still_run},
         {"index", nvr_index_run},
         {"check", nvr_check_run},
+        {"preview", nvr_preview_run},
     };
 
     return nvr_program_run("nvr-media", roles, NVR_ARRAY_SIZE(roles));

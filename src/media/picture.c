@@ -119,12 +119,10 @@ static int to_memfd(const unsigned char *data, size_t size, int *ret_fd)
     return 0;
 }
 
-int nvr_picture_to_jpeg(const AVFrame *frame, unsigned width, int quality, int *ret_fd,
-                        unsigned *ret_width, unsigned *ret_height, unsigned *ret_size)
+int nvr_picture_compress(const AVFrame *frame, unsigned width, int quality,
+                         struct nvr_picture_jpeg *ret_jpeg)
 {
     AVFrame *out;
-    unsigned char *jpeg = NULL;
-    unsigned long size = 0;
     int r;
 
     if (frame->width <= 0 || frame->height <= 0 || frame->width > 65500 || frame->height > 65500)
@@ -139,17 +137,34 @@ int nvr_picture_to_jpeg(const AVFrame *frame, unsigned width, int quality, int *
     out->height = NVR_MAX((int)((int64_t)frame->height * (int)width / frame->width) & ~1, 2);
     if (width == (unsigned)frame->width)
         out->height = frame->height;
+    *ret_jpeg =
+        (struct nvr_picture_jpeg){.width = (unsigned)out->width, .height = (unsigned)out->height};
     r = av_frame_get_buffer(out, 0) < 0 ? -ENOMEM : scale(frame, out);
     if (r == 0)
-        r = compress(out, NVR_MIN(NVR_MAX(quality, 1), 100), &jpeg, &size);
-    if (r == 0)
-        r = to_memfd(jpeg, size, ret_fd);
-    if (r == 0) {
-        *ret_width = (unsigned)out->width;
-        *ret_height = (unsigned)out->height;
-        *ret_size = (unsigned)size;
-    }
-    tjFree(jpeg);
+        r = compress(out, NVR_MIN(NVR_MAX(quality, 1), 100), &ret_jpeg->data, &ret_jpeg->size);
     av_frame_free(&out);
+    return r;
+}
+
+void nvr_picture_jpeg_done(struct nvr_picture_jpeg *jpeg)
+{
+    tjFree(jpeg->data);
+    *jpeg = (struct nvr_picture_jpeg){0};
+}
+
+int nvr_picture_to_jpeg(const AVFrame *frame, unsigned width, int quality, int *ret_fd,
+                        unsigned *ret_width, unsigned *ret_height, unsigned *ret_size)
+{
+    struct nvr_picture_jpeg jpeg = {0};
+    int r = nvr_picture_compress(frame, width, quality, &jpeg);
+
+    if (r == 0)
+        r = to_memfd(jpeg.data, jpeg.size, ret_fd);
+    if (r == 0) {
+        *ret_width = jpeg.width;
+        *ret_height = jpeg.height;
+        *ret_size = (unsigned)jpeg.size;
+    }
+    nvr_picture_jpeg_done(&jpeg);
     return r;
 }

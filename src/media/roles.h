@@ -2,8 +2,9 @@
 #ifndef NVR_MEDIA_ROLE_ROLES_H
 #define NVR_MEDIA_ROLE_ROLES_H
 
-int nvr_still_run(const char *name, int fd); /* one picture out of encoded video */
-int nvr_index_run(const char *name, int fd); /* what a segment file holds; repairs cut tails */
-int nvr_check_run(const char *name, int fd); /* are a file's bytes the recorded ones? */
+int nvr_still_run(const char *name, int fd);   /* one picture out of encoded video */
+int nvr_preview_run(const char *name, int fd); /* small pictures for the timeline */
+int nvr_index_run(const char *name, int fd);   /* what a segment file holds; repairs cut tails */
+int nvr_check_run(const char *name, int fd);   /* are a file's bytes the recorded ones? */
 
 #endif

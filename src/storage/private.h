@@ -28,6 +28,8 @@ struct storage_part {
     void (*to_json)(struct nvr_storage *storage, json_t *object);
 };
 
+struct previews;
+
 struct nvr_storage {
     struct nvr_supervisor *supervisor;
     uv_loop_t *loop;
@@ -41,6 +43,7 @@ struct nvr_storage {
     struct leases leases;
     struct retention *retention;
     struct storage_evidence *evidence;
+    struct previews *previews;
 };
 
 /* open.c */
@@ -52,6 +55,14 @@ void storage_evidence_stop(struct nvr_storage *storage);
 bool storage_evidence_is_idle(const struct nvr_storage *storage);
 void storage_evidence_free(struct nvr_storage *storage);
 void storage_evidence_to_json(struct nvr_storage *storage, json_t *object);
+
+/* previews.c */
+NVR_CHECK int previews_start(struct nvr_storage *storage);
+void previews_stop(struct nvr_storage *storage);
+bool previews_is_idle(const struct nvr_storage *storage);
+const char *previews_root(const struct nvr_storage *storage); /* constant */
+void previews_free(struct nvr_storage *storage);
+void previews_to_json(struct nvr_storage *storage, json_t *object);
 
 /* After anything that stop waits for. */
 void storage_check_stopped(struct nvr_storage *storage);

@@ -22,6 +22,12 @@ static const struct storage_part parts[] = {
      .is_idle = storage_evidence_is_idle,
      .free = storage_evidence_free,
      .to_json = storage_evidence_to_json},
+    {.name = "previews",
+     .start = previews_start,
+     .stop = previews_stop,
+     .is_idle = previews_is_idle,
+     .free = previews_free,
+     .to_json = previews_to_json},
 };
 
 int nvr_storage_start(struct nvr_supervisor *supervisor, struct nvr_storage **ret_storage)

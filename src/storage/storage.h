@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/macros.h"
 #include "lib/store/recordings.h"
 #include "src/supervisor/supervisor.h"
@@ -39,5 +40,18 @@ NVR_CHECK int nvr_storage_acknowledge(struct nvr_storage *storage, int64_t findi
  * retention leaves those recordings alone. Who reads longer says so again. */
 void nvr_storage_lease(struct nvr_storage *storage, const char *camera, int64_t start_ms,
                        int64_t end_ms, unsigned seconds);
+
+/* ---- small pictures for the timeline. Any thread. ---- */
+
+#define NVR_STORAGE_PREVIEW_REACH_MS 60000 /* an older one is none of that moment */
+
+/* The newest picture at or before at_ms, appended to jpeg. 0, -ENOENT, -errno. */
+NVR_CHECK int nvr_storage_preview(const struct nvr_storage *storage, const char *camera,
+                                  int64_t at_ms, struct nvr_buf *jpeg, int64_t *ret_time_ms);
+typedef int (*nvr_storage_preview_visit)(int64_t time_ms, void *arg);
+/* Times of all pictures in [start, end), in order. 0, or visit's error. */
+NVR_CHECK int nvr_storage_preview_times(const struct nvr_storage *storage, const char *camera,
+                                        int64_t start_ms, int64_t end_ms,
+                                        nvr_storage_preview_visit visit, void *arg);
 
 #endif

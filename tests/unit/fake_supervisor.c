@@ -34,6 +34,7 @@ struct nvr_supervisor {
     struct nvr_store *store;
     struct nvr_config *config;
     char recordings[4096];
+    char data[4096];
     char status[16];
     char added[NVR_SLUG_SIZE];
     struct nvr_ring *ring;
@@ -74,6 +75,7 @@ struct nvr_supervisor *fake_supervisor_new(uv_loop_t *loop, const char *dir)
     MUST(nvr_path_join(supervisor->recordings, sizeof(supervisor->recordings), dir, "recordings") ==
          0);
     MUST(nvr_mkdir_p(supervisor->recordings, 0700) == 0);
+    MUST(nvr_fmt(supervisor->data, sizeof(supervisor->data), "%s", dir) > 0);
     MUST(nvr_store_open(path, &supervisor->store) == 0);
     MUST(nvr_config_parse(config_text, strlen(config_text), NULL, &supervisor->config, &errors) ==
          0);
@@ -281,6 +283,8 @@ void fake_release_jobs(struct nvr_supervisor *supervisor)
 
 void nvr_supervisor_job_cancel(struct nvr_job *job)
 {
+    if (!job)
+        return;
     job->supervisor->jobs.cancelled++;
     end_job(job);
 }
@@ -446,6 +450,46 @@ json_t *nvr_supervisor_logs_to_json(struct nvr_supervisor *supervisor, const cha
     (void)supervisor;
     return json_pack("{s:[], s:s?, s:s?, s:I, s:i}", "items", "level", level, "camera", camera,
                      "after", (json_int_t)after_seq, "limit", (int)limit);
+}
+
+const char *nvr_supervisor_get_data_dir(struct nvr_supervisor *supervisor)
+{
+    return supervisor->data;
+}
+
+/* ---- services: none is ever there ---- */
+
+struct nvr_service {
+    char role[NVR_SLUG_SIZE];
+};
+
+int nvr_supervisor_service_new(struct nvr_supervisor *supervisor, const char *role,
+                               const struct nvr_service_hooks *hooks, void *arg,
+                               struct nvr_service **ret_service)
+{
+    (void)supervisor;
+    (void)hooks;
+    (void)arg;
+    *ret_service = calloc(1, sizeof(**ret_service));
+    MUST(*ret_service && nvr_fmt((*ret_service)->role, NVR_SLUG_SIZE, "%s", role) > 0);
+    return 0;
+}
+
+struct nvr_rpc *nvr_service_get_rpc(struct nvr_service *service)
+{
+    (void)service;
+    return NULL;
+}
+
+void nvr_service_want(struct nvr_service *service, bool wanted)
+{
+    (void)service;
+    (void)wanted;
+}
+
+void nvr_service_stop(struct nvr_service *service)
+{
+    free(service);
 }
 
 void nvr_supervisor_get_storage(const struct nvr_supervisor *sv,

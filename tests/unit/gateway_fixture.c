@@ -105,6 +105,8 @@ int fixture_set_up(void **state)
     make_recordings(f);
     options.loop = &f->loop;
     options.supervisor = f->supervisor;
+    assert_int_equal(nvr_storage_start(f->supervisor, &f->storage), 0);
+    options.storage = f->storage;
     options.web_dir = web;
     assert_int_equal(nvr_gateway_start(&options, &f->gateway), 0);
     f->port = nvr_gateway_get_port(f->gateway);
@@ -113,9 +115,14 @@ int fixture_set_up(void **state)
     return 0;
 }
 
-static void on_stopped(void *arg)
+static void on_storage_stopped(void *arg)
 {
     ((struct fixture *)arg)->stopped = true;
+}
+
+static void on_stopped(void *arg)
+{
+    nvr_storage_stop(((struct fixture *)arg)->storage, on_storage_stopped, arg);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -135,6 +142,7 @@ int fixture_tear_down(void **state)
         ;
     assert_true(f->stopped);
     nvr_gateway_free(f->gateway);
+    nvr_storage_free(f->storage);
     fake_supervisor_free(f->supervisor);
     assert_int_equal(uv_loop_close(&f->loop), 0);
     assert_int_equal(nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);

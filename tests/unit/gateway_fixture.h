@@ -19,6 +19,7 @@ struct fixture {
     uv_loop_t loop;
     char dir[64];
     struct nvr_supervisor *supervisor;
+    struct nvr_storage *storage;
     struct nvr_gateway *gateway;
     int port;
     bool stopped;

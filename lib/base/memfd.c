@@ -1,4 +1,4 @@
-#include "src/gateway/memfd.h"
+#include "lib/base/memfd.h"
 
 #include <errno.h>
 #include <sys/mman.h>

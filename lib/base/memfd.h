@@ -1,6 +1,6 @@
 /* memfd.h — bytes in and out of memfds that travel to and from the workers. */
-#ifndef NVR_GATEWAY_MEMFD_H
-#define NVR_GATEWAY_MEMFD_H
+#ifndef NVR_BASE_MEMFD_H
+#define NVR_BASE_MEMFD_H
 
 #include "lib/base/buf.h"
 #include "lib/base/macros.h"
