@@ -25,6 +25,7 @@ static const char help[] =
     "  nvr camera remove ID [--delete-recordings]\n"
     "  nvr recordings list [CAMERA]     newest first\n"
     "  nvr recordings reindex           rebuild the index from the files (server stopped)\n"
+    "  nvr recordings adopt             the disk that is there now is the recordings' disk\n"
     "  nvr verify FILE… [--key KEY]     is an exported file what was recorded? Needs no server;\n"
     "                                   KEY: the recorder's public key, or a file with it\n"
     "  nvr config check [FILE]          is the configuration sound?\n"

@@ -1,4 +1,4 @@
-/* nvr recordings list|reindex */
+/* nvr recordings list|reindex|adopt */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +121,22 @@ static int reindex(const struct cli_options *options)
     return task.result.failed ? CLI_FAILED : CLI_DONE;
 }
 
+/* The disk that is there now is the one that is meant. */
+static int adopt(const struct cli_options *options)
+{
+    const char *path = "";
+    NVR_AUTO_JSON body =
+        cli_call(options, "POST", "/api/v1/system/storage/locations/hot/adopt", NULL);
+
+    if (!body)
+        return CLI_FAILED;
+    if (options->json)
+        return cli_print_json(body);
+    (void)nvr_json_get_str(body, "path", &path);
+    (void)printf("Recordings go to %s from now on.\n", path);
+    return CLI_DONE;
+}
+
 int cmd_recordings(const struct cli_options *options)
 {
     const char *verb = options->args_count ? options->args[0] : "";
@@ -129,5 +145,7 @@ int cmd_recordings(const struct cli_options *options)
         return list(options);
     if (strcmp(verb, "reindex") == 0 && options->args_count == 1)
         return reindex(options);
-    return cli_usage_error("nvr recordings list [CAMERA] | reindex");
+    if (strcmp(verb, "adopt") == 0 && options->args_count == 1)
+        return adopt(options);
+    return cli_usage_error("nvr recordings list [CAMERA] | reindex | adopt");
 }

@@ -53,6 +53,19 @@ static void handle_info(struct nvr_http_request *request, void *arg)
     nvr_http_reply_json_take(request, 200, nvr_supervisor_info_to_json(gateway->supervisor));
 }
 
+static void handle_adopt(struct nvr_http_request *request, void *arg)
+{
+    struct nvr_gateway *gateway = arg;
+    const int r = nvr_supervisor_adopt_recordings(gateway->supervisor);
+
+    if (r < 0)
+        nvr_http_reply_errno(request, r, "recordings folder");
+    else
+        nvr_http_reply_json_take(
+            request, 200,
+            json_pack("{s:s}", "path", nvr_supervisor_get_recordings_dir(gateway->supervisor)));
+}
+
 static void handle_logs(struct nvr_http_request *request, void *arg)
 {
     struct nvr_gateway *gateway = arg;
@@ -102,6 +115,8 @@ const struct nvr_route nvr_system_routes[] = {
     {NVR_HTTP_GET, 0, "/api/v1/system/info", handle_info, "system", "Version, storage, warnings",
      JSON},
     {NVR_HTTP_GET, 0, "/api/v1/system/logs", handle_logs, "system", "Recent log records", JSON},
+    {NVR_HTTP_POST, 0, "/api/v1/system/storage/locations/hot/adopt", handle_adopt, "system",
+     "Take the disk that is there for recordings", JSON},
     {NVR_HTTP_GET, NVR_ROUTE_WEBSOCKET, "/ws", nvr_handle_events, "system",
      "What happens, as it happens", NULL},
     {NVR_HTTP_GET, 0, "/api/openapi.json", nvr_handle_openapi, "docs", "This document", JSON},

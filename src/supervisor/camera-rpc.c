@@ -64,12 +64,18 @@ static json_t *start_params(struct camera *camera, const char *root, bool record
                      "root", root, "record", recording_window_to_json(camera));
 }
 
-static int open_root(const char *recordings_dir, const char *id, char root[PATH_MAX])
+/* Looked at each time: between two checks of the storage a disk may have gone. */
+static int open_root(const struct nvr_supervisor *sv, const char *id, char root[PATH_MAX])
 {
-    int r = nvr_path_join(root, PATH_MAX, recordings_dir, id);
+    int r = nvr_path_join(root, PATH_MAX, sv->recordings_dir, id);
 
-    if (r == 0)
+    if (r == 0 && !storage_is_ours(sv))
+        r = -ENODEV;
+    if (r == 0 && access(root, F_OK) < 0) {
         r = nvr_mkdir_p(root, 0750);
+        if (r == 0)
+            r = nvr_fsync_parent(root); /* what is recorded must not be lost with its folder */
+    }
     if (r < 0)
         return r;
     return nvr_sys(open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
@@ -89,14 +95,15 @@ static void on_started(struct nvr_rpc *rpc, const struct nvr_rpc_reply *reply, v
 void camera_rpc_start(struct camera *camera)
 {
     char root[PATH_MAX] = "";
-    NVR_AUTO_FD int fd = open_root(camera->supervisor->recordings_dir, camera->config.id, root);
+    NVR_AUTO_FD int fd = open_root(camera->supervisor, camera->config.id, root);
     int r;
 
     camera->recording_error[0] = 0;
     camera->without_folder = fd < 0 && camera->config.recording.enabled;
     if (camera->without_folder) {
         (void)snprintf(camera->recording_error, sizeof(camera->recording_error),
-                       "The recordings folder cannot be used: %s", nvr_strerror(fd));
+                       "The recordings folder cannot be used: %s",
+                       fd == -ENODEV ? "the disk is missing" : nvr_strerror(fd));
         (void)log_err(fd, "camera %s: recordings folder '%s'", camera->config.id, root);
     }
     r = nvr_rpc_call(camera->worker.rpc, "start", start_params(camera, root, fd >= 0), &fd, fd >= 0,
@@ -250,6 +257,7 @@ static void handle_recording(struct camera *camera, const json_t *params)
     if (strcmp(state, "error") == 0) {
         tell_error(camera);
         replace_lost_root(camera);
+        reconcile_soon(camera->supervisor->reconcile, camera->config.id); /* a file may be left */
     }
 }
 

@@ -184,6 +184,8 @@ static json_t *check_database(struct nvr_supervisor *sv)
 
 static json_t *check_storage(struct nvr_supervisor *sv)
 {
+    if (find_warning(sv, "storage_missing"))
+        return check(CHECK_FAILED, "%s", find_warning(sv, "storage_missing")->message);
     if (sv->storage.error)
         return check(CHECK_FAILED, "the recordings folder cannot be used: %s",
                      nvr_strerror(sv->storage.error));
@@ -232,11 +234,13 @@ json_t *nvr_supervisor_health_to_json(struct nvr_supervisor *sv, bool *ret_healt
 static json_t *storage_to_json(const struct nvr_supervisor *sv)
 {
     const struct storage_state *state = &sv->storage;
+    const char *error =
+        state->error == -ENODEV ? "The disk is missing" : nvr_strerror(state->error);
 
     return json_pack("{s:s, s:I, s:I, s:I, s:o}", "path", sv->recordings_dir, "total_bytes",
                      (json_int_t)state->total_bytes, "free_bytes", (json_int_t)state->free_bytes,
                      "recordings_bytes", (json_int_t)state->recordings_bytes, "error",
-                     state->error ? json_string(nvr_strerror(state->error)) : json_null());
+                     state->error ? json_string(error) : json_null());
 }
 
 static json_t *counts_to_json(const struct nvr_supervisor *sv)

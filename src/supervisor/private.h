@@ -108,6 +108,7 @@ struct storage_state {
     int error;              /* 0, or -errno of the last check */
     uint64_t device, inode; /* of the folder: another one may be mounted over it */
     bool known, low;
+    bool again; /* look once more as soon as this check is over */
     int64_t checked_mono_ms;
 };
 
@@ -160,6 +161,7 @@ struct nvr_supervisor {
     struct warning warnings[WARNINGS_MAX];
     size_t warnings_count;
     struct storage_state storage;
+    char hot_marker[NVR_UUID_SIZE]; /* of the recordings folder; "": it has none yet */
     uv_timer_t *storage_timer;
     struct storage_check *storage_check; /* running in the pool; NULL: none */
     uv_timer_t *daily_timer;
@@ -290,5 +292,8 @@ void metrics_stop(struct nvr_supervisor *sv);
 /* storage.c */
 NVR_CHECK int storage_start(struct nvr_supervisor *sv);
 void storage_stop(struct nvr_supervisor *sv);
+void storage_check_now(struct nvr_supervisor *sv); /* at once, or as soon as the running one ends */
+/* The disk that we know is there. */
+bool storage_is_ours(const struct nvr_supervisor *sv);
 
 #endif

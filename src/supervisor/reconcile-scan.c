@@ -111,9 +111,9 @@ static int visit_camera(const char *name, int dir_fd, void *arg)
 
 static int visit_row(const struct nvr_recording *recording, void *arg)
 {
-    if (strcmp(recording->tier, "cold") == 0)
-        return 0; /* its file is elsewhere */
-    return reconcile_add_row(arg, recording->file_path, recording->start_ms, recording->file_size);
+    /* A row says that its file was moved only after the copy was checked. */
+    return reconcile_add_row(arg, recording->file_path, recording->start_ms, recording->file_size,
+                             strcmp(recording->tier, "hot") != 0);
 }
 
 int reconcile_scan(const char *recordings_dir, struct nvr_store *store, const char *id,

@@ -9,7 +9,9 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/io.h"
 #include "lib/base/log.h"
+#include "src/supervisor/location.h"
 #include "src/supervisor/private.h"
 #include "src/supervisor/reconcile-scan.h"
 
@@ -42,8 +44,10 @@ struct reconcile {
     struct turn turn; /* the one under way */
     bool busy;
     struct reconcile_set set;
-    int64_t cutoff_s, before_s;
-    bool rows_safe; /* there are older files: the disk is mounted */
+    struct reconcile_cutoff cutoff;
+    int64_t before_s;
+    char marker[NVR_UUID_SIZE]; /* of the disk that we know */
+    bool rows_safe;             /* there are older files: the disk is mounted */
     int result;
     size_t next_file;
     struct nvr_job *job;
@@ -122,17 +126,36 @@ static const struct camera *find_camera(const struct nvr_supervisor *sv, const c
 }
 
 /* Files that began earlier have no writer any more. */
-static int64_t cutoff_of(const struct nvr_supervisor *sv, const char *id)
+static struct reconcile_cutoff cutoff_of(const struct nvr_supervisor *sv, const char *id)
 {
     const struct camera *camera = find_camera(sv, id);
 
     if (!camera || worker_is_idle(&camera->worker))
-        return nvr_clock_wall_ms() / 1000 + 1;
-    if (is_recording(camera))
-        return reconcile_name_time(camera->recording_file);
+        return (struct reconcile_cutoff){nvr_clock_wall_ms() / 1000 + 1, 0};
+    if (is_recording(camera)) /* what began in the same second, but before it, is closed, too */
+        return (struct reconcile_cutoff){reconcile_name_time(camera->recording_file),
+                                         reconcile_name_attempt(camera->recording_file)};
     const int64_t closed_ms = nvr_clock_wall_ms() - CLOSED_MS;
 
-    return NVR_MAX(camera->worker.started_wall_ms - YOUNG_MS, closed_ms) / 1000;
+    return (struct reconcile_cutoff){
+        NVR_MAX(camera->worker.started_wall_ms - YOUNG_MS, closed_ms) / 1000, 0};
+}
+
+/* Files that were moved to another tier and are still here: the copy is known to be good. */
+static void remove_leftovers(const struct reconcile *rc)
+{
+    for (size_t i = 0; i < rc->set.leftovers_count; i++) {
+        const char *name = rc->set.leftovers[i].path;
+        char path[PATH_MAX];
+        int r = nvr_path_join(path, sizeof(path), rc->supervisor->recordings_dir, name);
+
+        if (r == 0)
+            r = nvr_io_unlinkat(AT_FDCWD, path, 0);
+        if (r < 0)
+            (void)log_err(r, "remove '%s', which was moved", name);
+        else
+            log_info("'%s' was moved to another tier: what was left of it here is removed", name);
+    }
 }
 
 static void scan(uv_work_t *work)
@@ -141,9 +164,14 @@ static void scan(uv_work_t *work)
     struct nvr_supervisor *sv = rc->supervisor;
 
     rc->result = reconcile_scan(sv->recordings_dir, sv->store, rc->turn.id, &rc->set);
+    if (rc->result == 0)
+        rc->result = reconcile_diff(&rc->set, rc->cutoff, rc->force);
+    /* The disk may have gone while it was read: asked afterwards. */
+    if (rc->result == 0 && rc->marker[0])
+        rc->result = location_compare(sv->recordings_dir, rc->marker);
     if (rc->result < 0)
         return;
-    reconcile_diff(&rc->set, rc->cutoff_s, rc->force);
+    remove_leftovers(rc);
     rc->rows_safe = !rc->turn.drop || !rc->set.rows_count ||
                     reconcile_has_old_files(sv->recordings_dir, rc->before_s);
 }
@@ -154,8 +182,10 @@ static void on_scanned(uv_work_t *work, int status)
 
     (void)status;
     rc->working = false;
-    if (rc->result < 0)
+    if (rc->result < 0) {
         (void)log_err(rc->result, "camera %s: compare files and rows", rc->turn.id);
+        rc->counts.failed++;
+    }
     /* Left by the process before, likely: looked at again when that is certain. */
     rc->look_again |=
         rc->set.young_count && !is_recording(find_camera(rc->supervisor, rc->turn.id));
@@ -206,7 +236,8 @@ static void next_turn(struct reconcile *rc)
     rc->turns_count--;
     memmove(rc->turns, rc->turns + 1, rc->turns_count * sizeof(*rc->turns));
     rc->busy = true;
-    rc->cutoff_s = cutoff_of(rc->supervisor, rc->turn.id);
+    rc->cutoff = cutoff_of(rc->supervisor, rc->turn.id);
+    memcpy(rc->marker, rc->supervisor->hot_marker, sizeof(rc->marker));
     rc->before_s = rc->supervisor->started_wall_ms / 1000;
     queue(rc, scan, on_scanned);
     if (!rc->working)
@@ -318,17 +349,22 @@ static int start_index(struct reconcile *rc)
 
 struct drop {
     char id[NVR_SLUG_SIZE];
+    struct nvr_recording now; /* the row that is being looked at */
     size_t count;
     int64_t starts[];
 };
 
 static int delete_rows(struct nvr_db *db, void *arg)
 {
-    const struct drop *drop = arg;
+    struct drop *drop = arg;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < drop->count; i++) {
-        r = nvr_recordings_delete(db, drop->id, drop->starts[i]);
+        r = nvr_recordings_get(db, drop->id, drop->starts[i], &drop->now);
+        if (r == 0 && strcmp(drop->now.tier, "hot") != 0)
+            continue; /* moved since it was looked for */
+        if (r == 0)
+            r = nvr_recordings_delete(db, drop->id, drop->starts[i]);
         if (r == -ENOENT)
             r = 0;
     }

@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "src/supervisor/location.h"
 #include "src/supervisor/private.h"
 
 NVR_LOG_TOPIC("storage");
@@ -24,6 +25,8 @@ struct storage_check {
     struct nvr_supervisor *supervisor;
     struct nvr_store *store; /* NULL: no totals this time */
     char path[PATH_MAX];
+    char marker[NVR_UUID_SIZE]; /* "": none is known */
+    char words[LOCATION_WORDS_SIZE];
     uint64_t min_free_bytes;
     char (*cameras)[NVR_SLUG_SIZE];
     size_t cameras_count;
@@ -48,11 +51,23 @@ static int64_t read_totals(struct storage_check *check)
     return sum;
 }
 
-static int check_folder(const char *path, struct statvfs *st, struct storage_state *state)
+static int check_folder(struct storage_check *check, struct statvfs *st)
 {
+    struct storage_state *state = &check->result;
+    const char *path = check->path;
     struct stat folder;
+    int r;
 
-    if ((nvr_mkdir_p(path, 0750) < 0 && access(path, F_OK) < 0) || statvfs(path, st) < 0)
+    if (check->marker[0]) { /* a disk that is gone leaves a folder, or none: neither is it */
+        r = location_compare(path, check->marker);
+        if (r == -ENODEV)
+            location_words(path, check->words, sizeof(check->words));
+        if (r < 0)
+            return r;
+    } else if (nvr_mkdir_p(path, 0750) < 0 && access(path, F_OK) < 0) {
+        return -errno;
+    }
+    if (statvfs(path, st) < 0)
         return -errno;
     if (stat(path, &folder) < 0)
         return -errno;
@@ -70,7 +85,7 @@ static void run_check(uv_work_t *work)
     struct storage_check *check = work->data;
     struct statvfs st = {.f_frsize = 0};
 
-    check->result.error = check_folder(check->path, &st, &check->result);
+    check->result.error = check_folder(check, &st);
     if (check->result.error == 0) {
         check->result.total_bytes = (uint64_t)st.f_blocks * st.f_frsize;
         check->result.free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
@@ -82,11 +97,15 @@ static void run_check(uv_work_t *work)
     }
 }
 
-static void tell(struct nvr_supervisor *sv)
+static void tell(struct nvr_supervisor *sv, const char *words)
 {
     const struct storage_state *state = &sv->storage;
 
-    if (state->error)
+    if (words[0])
+        nvr_supervisor_warning_set(sv, "storage_missing", "%s", words);
+    else
+        nvr_supervisor_warning_clear(sv, "storage_missing");
+    if (state->error && !words[0])
         nvr_supervisor_warning_set(sv, "storage_unusable",
                                    "The recordings folder %s cannot be used: %s",
                                    sv->recordings_dir, nvr_strerror(state->error));
@@ -121,12 +140,23 @@ static void restart_for_new_folder(struct nvr_supervisor *sv)
             worker_restart(&camera->worker);
 }
 
+/* The folder can be used: for the first time, or again. */
+static void come_back(struct nvr_supervisor *sv)
+{
+    if (!sv->hot_marker[0] && location_open(sv) < 0)
+        log_warn("the recordings folder could not be marked");
+    restart_without_folder(sv);
+    if (!sv->maintenance) /* what came and went meanwhile */
+        reconcile_all(sv->reconcile, RECONCILE_FIRST_MS);
+}
+
 static void on_checked(uv_work_t *work, int status)
 {
     struct storage_check *check = work->data;
     struct nvr_supervisor *sv = check->supervisor;
     const int error_before = sv->storage.error;
     const int64_t bytes_before = sv->storage.recordings_bytes;
+    const bool again = sv->storage.again;
     const uint64_t device = sv->storage.device;
     const uint64_t inode = sv->storage.inode;
 
@@ -137,12 +167,15 @@ static void on_checked(uv_work_t *work, int status)
         sv->storage.checked_mono_ms = nvr_clock_mono_ms();
         if (!check->has_totals)
             sv->storage.recordings_bytes = bytes_before;
-        if (sv->storage.error && sv->storage.error != error_before)
+        sv->storage.again = again;
+        if (sv->storage.error && sv->storage.error != error_before && !check->words[0])
             (void)log_err(sv->storage.error, "recordings folder '%s'", sv->recordings_dir);
-        tell(sv);
-        if (error_before && !sv->storage.error) {
+        tell(sv, check->words);
+        if (sv->storage.error == -ENODEV && error_before != -ENODEV) {
+            restart_for_new_folder(sv); /* they get none */
+        } else if (error_before && !sv->storage.error) {
             log_info("recordings folder '%s' can be used again", sv->recordings_dir);
-            restart_without_folder(sv);
+            come_back(sv);
         } else if (inode && sv->storage.inode &&
                    (device != sv->storage.device || inode != sv->storage.inode)) {
             restart_for_new_folder(sv);
@@ -154,6 +187,8 @@ static void on_checked(uv_work_t *work, int status)
     }
     free(check->cameras);
     free(check);
+    if (sv->storage.again && !sv->stopping)
+        storage_check_now(sv);
     sv_check_stopped(sv);
 }
 
@@ -180,6 +215,7 @@ static void start_check(struct nvr_supervisor *sv, bool totals)
     check->supervisor = sv;
     check->work.data = check;
     memcpy(check->path, sv->recordings_dir, sizeof(check->path));
+    memcpy(check->marker, sv->hot_marker, sizeof(check->marker));
     check->min_free_bytes = (uint64_t)(nvr_config_get_system(sv->file.config)->min_free_gb * GB);
     if (totals)
         list_cameras(sv, check);
@@ -204,6 +240,18 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     start_check(sv, turn++ % (TOTALS_EVERY_MS / CHECK_EVERY_MS) == 0);
+}
+
+void storage_check_now(struct nvr_supervisor *sv)
+{
+    sv->storage.again = sv->storage_check != NULL;
+    if (!sv->storage_check)
+        start_check(sv, false);
+}
+
+bool storage_is_ours(const struct nvr_supervisor *sv)
+{
+    return !sv->hot_marker[0] || location_compare(sv->recordings_dir, sv->hot_marker) == 0;
 }
 
 int storage_start(struct nvr_supervisor *sv)

@@ -11,6 +11,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
+#include "src/supervisor/location.h"
 #include "src/supervisor/private.h"
 
 NVR_LOG_TOPIC("supervisor");
@@ -102,6 +103,8 @@ static int start_parts(struct nvr_supervisor *sv, const char *config_path)
         r = config_file_open(sv, config_path);
     if (r == 0)
         r = open_store(sv);
+    if (r == 0)
+        r = location_open(sv);
     if (r == 0) {
         evidence_key_open(sv);
         r = reconcile_new(sv, &sv->reconcile);

@@ -81,13 +81,16 @@ NVR_CHECK int nvr_supervisor_config_patch(struct nvr_supervisor *sv, const char 
 /* ---- the recordings' disk, as last looked at (every ten seconds, in the pool) ---- */
 struct nvr_supervisor_storage {
     bool known;
-    int error; /* 0, or -errno: it cannot be used */
+    int error; /* 0, or -errno: it cannot be used; -ENODEV: it is not the disk that we know */
     bool low;  /* less free than system.min_free_gb */
     bool hangs;
     uint64_t total_bytes, free_bytes;
 };
 void nvr_supervisor_get_storage(const struct nvr_supervisor *sv,
                                 struct nvr_supervisor_storage *ret_storage);
+/* The disk that is there now is the one for recordings from here on: it gets a marker when it has
+ * none. 0, -ETIMEDOUT (it does not answer), or the error of writing that. */
+NVR_CHECK int nvr_supervisor_adopt_recordings(struct nvr_supervisor *sv);
 /* Files and rows of this camera are being compared: who removes or moves some waits. */
 bool nvr_supervisor_is_comparing(const struct nvr_supervisor *sv, const char *id);
 /* While held (it counts) no comparison of another camera begins: somebody removes or moves. */

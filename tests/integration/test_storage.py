@@ -108,7 +108,8 @@ class Folders(harness.TestCase):
         harness.wait_until(lambda: server.segment_files("cam"), 60, "a new file")
 
     def test_recordings_folder_moved_away(self):
-        """As when a disk is unmounted lazily: workers must not go on in the old folder."""
+        """As when a disk is unmounted lazily: nothing goes on in the old folder, nothing begins where
+        it was, until it is there again."""
         camera = self.simcam(f"cam/main {media('h264.mp4')}")
         server = self.nvr()
         self.add_camera(server, "cam", camera.url("cam/main"))
@@ -116,9 +117,72 @@ class Folders(harness.TestCase):
         # The first check of the storage must have seen the old one.
         harness.wait_until(lambda: server.api.get("/status")["storage"]["total_bytes"])
         os.rename(server.recordings_dir, server.recordings_dir + ".old")
-        harness.wait_until(lambda: server.segment_files("cam"), 60, "a file in the new folder")
-        self.assertIn("another one than before", server.text())
+        self.wait_missing(server)
+        self.assertFalse(os.path.exists(server.recordings_dir), "nothing is made in its place")
+        os.rename(server.recordings_dir + ".old", server.recordings_dir)
+        self.wait_recording(server)
+        files = server.segment_files("cam")
+        harness.wait_until(lambda: len(server.segment_files("cam")) > len(files), 60, "a new file")
+        # What was closed while the folder was away is indexed, too.
+        harness.wait_until(lambda: len(server.api.recordings("cam")) >= len(files), 60, "every row")
+
+    def wait_missing(self, server):
+        def told():
+            codes = [item["code"] for item in server.api.get("/api/v1/system/info")["warnings"]]
+            return "storage_missing" in codes and not server.api.camera("cam")["recording_active"]
+        harness.wait_until(told, 60, "the disk is missing")
+        health = server.api.request("GET", "/health")
+        self.assertEqual(health.status, 503)
+        self.assertRegex(health.json()["checks"]["storage"]["message"], "mounted.*adopt")
+
+    def wait_recording(self, server):
+        harness.wait_until(lambda: server.api.camera("cam")["recording_active"], 60, "it records")
+        harness.wait_until(lambda: server.api.request("GET", "/health").status == 200, 30, "health")
         self.wait_status(server, "cam")
+
+    def test_unmounted_disk_at_the_start(self):
+        """An empty folder where the disk should be is not taken for it, also after a restart."""
+        camera = self.simcam(f"cam/main {media('h264.mp4')}")
+        server = self.nvr()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        self.wait_recordings(server, "cam", 2)
+        rows = len(server.api.recordings("cam"))
+        server.terminate()
+        os.rename(server.recordings_dir, server.recordings_dir + ".disk")
+        os.makedirs(server.recordings_dir)
+        server.start()
+        self.wait_status(server, "cam")
+        self.wait_missing(server)
+        self.assertEqual(os.listdir(server.recordings_dir), [], "nothing is written there")
+        self.assertGreaterEqual(len(server.api.recordings("cam")), rows, "no row is dropped")
+        os.rmdir(server.recordings_dir)
+        os.rename(server.recordings_dir + ".disk", server.recordings_dir)
+        self.wait_recording(server)
+
+    def test_another_disk_is_adopted_on_request_only(self):
+        camera = self.simcam(f"cam/main {media('h264.mp4')}")
+        server = self.nvr()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        self.wait_recordings(server, "cam", 1)
+        marker = os.path.join(server.recordings_dir, ".heron-location")
+        with open(marker, encoding="ascii") as file:
+            self.assertIn("heron_location", file.read())
+        os.rename(server.recordings_dir, server.recordings_dir + ".old")
+        os.makedirs(server.recordings_dir)
+        with open(marker, "w", encoding="ascii") as file:
+            file.write('{"heron_location": "01234567-89ab-7cde-8f01-23456789abcd"}')
+        self.wait_missing(server)
+        self.assertEqual(os.listdir(server.recordings_dir), [".heron-location"])
+        answer = subprocess.run([os.path.join(harness.BIN, "nvr"), "recordings", "adopt", "--server",
+                                 server.api.base], capture_output=True, text=True, timeout=30,
+                                check=False)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertIn(server.recordings_dir, answer.stdout)
+        self.wait_recording(server)
+        harness.wait_until(lambda: server.segment_files("cam"), 60, "a file on the new disk")
+        server.terminate()
+        server.start()
+        self.wait_recording(server)
 
     def test_recordings_folder_that_cannot_be(self):
         """A file in its place at the start: live works, every door says why nothing is recorded."""
@@ -259,3 +323,22 @@ class Reconciliation(harness.TestCase):
             answer = server.api.request("GET", f"/api/v1/recordings/cam-{row[0]}/{what}")
             self.assertNotIn(b"top secret", answer.body)
             self.assertIn(answer.status, (404, 500, 503))
+
+    def test_left_over_of_a_move(self):
+        """The row says that a file is in another tier, whose copy was checked: the one here goes."""
+        server = self.recorded()
+        files = server.segment_files("cam")
+        with sqlite3.connect(server.database) as database:
+            paths = [row[0] for row in database.execute(
+                "SELECT file_path FROM recordings ORDER BY start_ms LIMIT 2")]
+            database.execute("UPDATE recordings SET tier='warm', location=7 WHERE file_path IN (?,?)",
+                             paths)
+        database.close()
+        first, second = [os.path.join(server.recordings_dir, path) for path in paths]
+        with open(second, "ab") as file:
+            file.write(b"somebody wrote here")
+        self.restart(server)
+        harness.wait_until(lambda: not os.path.exists(first), what="the left-over is removed")
+        harness.wait_until(lambda: "recordings compared" in server.text(), what="the comparison")
+        self.assertTrue(os.path.exists(second), "not the file that was moved: left alone")
+        self.assertEqual(len(server.api.recordings("cam")), len(files), "the rows stay")

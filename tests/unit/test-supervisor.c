@@ -181,7 +181,7 @@ static void add(struct reconcile_set *set, bool row, const char *name, int64_t s
 
     (void)snprintf(path, sizeof(path), "%s%s", dir, name);
     if (row)
-        assert_int_equal(reconcile_add_row(set, path, size * 10, size), 0);
+        assert_int_equal(reconcile_add_row(set, path, size * 10, size, false), 0);
     else
         assert_int_equal(reconcile_add_file(set, path, size), 0);
 }
@@ -189,7 +189,7 @@ static void add(struct reconcile_set *set, bool row, const char *name, int64_t s
 static void test_diff(void **state)
 {
     struct reconcile_set set = {0};
-    const int64_t start_s = reconcile_name_time("segment_20260102_030400.mp4");
+    const struct reconcile_cutoff cutoff = {reconcile_name_time("segment_20260102_030400.mp4"), 0};
 
     (void)state;
     add(&set, false, "segment_20260102_030405.mp4", 5); /* being written */
@@ -202,7 +202,7 @@ static void test_diff(void **state)
     add(&set, true, "segment_20260102_030300_2.mp4", 4);
     add(&set, true, "segment_20260102_030330.mp4", 6); /* no file */
     add(&set, true, "segment_20260101_000000.mp4", 7); /* no file */
-    reconcile_diff(&set, start_s, false);
+    assert_int_equal(reconcile_diff(&set, cutoff, false), 0);
     assert_int_equal(set.files_count, 2);
     assert_non_null(strstr(set.files[0].path, "030310"));
     assert_non_null(strstr(set.files[1].path, "030320"));
@@ -210,8 +210,60 @@ static void test_diff(void **state)
     assert_int_equal(set.rows[0].start_ms, 70);
     assert_int_equal(set.rows[1].start_ms, 60);
     reconcile_set_done(&set);
-    reconcile_diff(&set, start_s, false);
+    assert_int_equal(reconcile_diff(&set, cutoff, false), 0);
     assert_int_equal(set.files_count + set.rows_count, 0);
+    reconcile_set_done(&set);
+}
+
+/* The file that is being written is the third of its second. */
+static void test_diff_within_a_second(void **state)
+{
+    struct reconcile_set set = {0};
+    const struct reconcile_cutoff cutoff = {reconcile_name_time("segment_20260102_030400.mp4"), 3};
+
+    (void)state;
+    add(&set, false, "segment_20260102_030400.mp4", 1);
+    add(&set, false, "segment_20260102_030400_2.mp4", 2);
+    add(&set, false, "segment_20260102_030400_3.mp4", 3);
+    add(&set, false, "segment_20260102_030400_4.mp4", 4);
+    add(&set, false, "segment_20260102_030401.mp4", 5);
+    assert_int_equal(reconcile_diff(&set, cutoff, false), 0);
+    assert_int_equal(set.files_count, 2);
+    assert_int_equal(set.files[0].size + set.files[1].size, 3);
+    assert_int_equal(set.young_count, 3);
+    reconcile_set_done(&set);
+    assert_int_equal(reconcile_name_attempt("a/segment_20260102_030400.mp4"), 1);
+    assert_int_equal(reconcile_name_attempt("a/segment_20260102_030400_12.mp4"), 12);
+    assert_int_equal(reconcile_name_attempt("segment_20260102_030400_x.mp4"), 1);
+    assert_int_equal(reconcile_name_attempt(""), 1);
+}
+
+static void add_moved(struct reconcile_set *set, const char *name, int64_t size)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s%s", dir, name);
+    assert_int_equal(reconcile_add_row(set, path, size * 10, size, true), 0);
+}
+
+static void test_diff_with_moved_files(void **state)
+{
+    struct reconcile_set set = {0};
+    const struct reconcile_cutoff cutoff = {reconcile_name_time("segment_20260102_030400.mp4"), 0};
+
+    (void)state;
+    add_moved(&set, "segment_20260102_030300.mp4", 1); /* not here any more, as it should be */
+    add_moved(&set, "segment_20260102_030310.mp4", 2);
+    add(&set, false, "segment_20260102_030310.mp4", 2); /* still here */
+    add_moved(&set, "segment_20260102_030320.mp4", 3);
+    add(&set, false, "segment_20260102_030320.mp4", 4); /* what is this? */
+    add(&set, false, "segment_20260102_030330.mp4", 5); /* no row */
+    assert_int_equal(reconcile_diff(&set, cutoff, false), 0);
+    assert_int_equal(set.rows_count, 0);
+    assert_int_equal(set.files_count, 1);
+    assert_int_equal(set.files[0].size, 5);
+    assert_int_equal(set.leftovers_count, 1);
+    assert_non_null(strstr(set.leftovers[0].path, "030310"));
     reconcile_set_done(&set);
 }
 
@@ -282,12 +334,20 @@ static void test_segment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_backoff),       cmocka_unit_test(test_healthy),
-        cmocka_unit_test(test_silent),        cmocka_unit_test(test_crash_loop),
-        cmocka_unit_test(test_never_answers), cmocka_unit_test(test_stop_while_waiting),
-        cmocka_unit_test(test_stop),          cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_lost_socket),   cmocka_unit_test(test_diff),
-        cmocka_unit_test(test_name_time),     cmocka_unit_test(test_segment),
+        cmocka_unit_test(test_backoff),
+        cmocka_unit_test(test_healthy),
+        cmocka_unit_test(test_silent),
+        cmocka_unit_test(test_crash_loop),
+        cmocka_unit_test(test_never_answers),
+        cmocka_unit_test(test_stop_while_waiting),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_lost_socket),
+        cmocka_unit_test(test_diff),
+        cmocka_unit_test(test_diff_within_a_second),
+        cmocka_unit_test(test_diff_with_moved_files),
+        cmocka_unit_test(test_name_time),
+        cmocka_unit_test(test_segment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

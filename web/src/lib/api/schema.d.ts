@@ -523,6 +523,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/system/storage/locations/hot/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the disk that is there for recordings
+         * @description Heron knows the recordings' disk by its marker file `.heron-location` and records nothing while another disk, or none, is mounted there. This takes the one that is there now, and marks it. Cameras record again within ten seconds.
+         */
+        post: operations["adoptRecordingsDisk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -2551,6 +2571,31 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+        };
+    };
+    adoptRecordingsDisk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is the recordings' disk now. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The recordings folder. */
+                        path: string;
+                    };
+                };
+            };
             403: components["responses"]["Forbidden"];
         };
     };
