@@ -236,7 +236,9 @@ describe("recordings page", () => {
     fireEvent.keyDown(document.body, { key: "k" });
     expect(useRecordings.getState().playing).toBe(false);
     fireEvent.keyDown(document.body, { key: "k", ctrlKey: true });
-    expect(isTyping(document.createElement("input"))).toBe(true);
+    expect(isTyping(document.createElement("input"), ",")).toBe(true);
+    expect(isTyping(document.createElement("button"), ",")).toBe(false);
+    expect(isTyping(document.createElement("button"), " ")).toBe(true);
     act(() => useRecordings.getState().set({ speed: 1 }));
   });
 

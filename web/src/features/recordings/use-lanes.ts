@@ -35,8 +35,12 @@ export function useLanes(cameras: Camera[], bounds: View, live: boolean): Lanes 
     combine: dataOf,
   });
   const lanes = useMemo(
-    () => cameras.map((camera, i) => makeLane(camera, timelines.data[i], locked[i])),
-    [cameras, timelines.data, locked],
+    () =>
+      cameras.map((camera, i) => {
+        const shown = locked[i]?.filter(({ start, end }) => start < bounds.end && end > bounds.start);
+        return makeLane(camera, timelines.data[i], shown);
+      }),
+    [cameras, timelines.data, locked, bounds],
   );
   return { lanes, ...timelines };
 }

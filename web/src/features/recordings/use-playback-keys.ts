@@ -1,11 +1,12 @@
 import { useEffect } from "react";
 
+const fields = "input, select, textarea, [role=dialog], [role=menu]";
+
 /** Whether a key press belongs to a control that uses it itself. */
-export function isTyping(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement &&
-    target.closest("input, select, textarea, button, a, [role=dialog], [role=menu]") !== null
-  );
+export function isTyping(target: EventTarget | null, key: string): boolean {
+  // A button takes the space bar, and nothing else of what is used here.
+  const takers = key === " " ? `${fields}, button, a` : fields;
+  return target instanceof HTMLElement && target.closest(takers) !== null;
 }
 
 export type PlaybackKeys = {
@@ -60,7 +61,7 @@ function press(key: string, keys: PlaybackKeys): boolean {
 export function usePlaybackKeys(keys: PlaybackKeys) {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (isTyping(event.target, event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
       if (press(event.key.toLowerCase(), keys)) event.preventDefault();
     };
     window.addEventListener("keydown", onKey);

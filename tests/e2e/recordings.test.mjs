@@ -1,0 +1,145 @@
+// Several cameras by one clock.
+import assert from "node:assert/strict";
+import { after, before, test as plainTest } from "node:test";
+import { media, openPage, shoot, startBrowser, startCameras, startHeron } from "./harness.mjs";
+import { axe, stopAll, waitFor } from "./harness.mjs";
+
+const api = "/api/v1";
+let base, browser, page, faults;
+
+async function call(method, path, body) {
+  const response = await fetch(base + path, {
+    method,
+    headers: { "Content-Type": "application/json" },
+    body: body && JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
+  return response.status === 204 ? null : response.json();
+}
+
+async function recorded(camera) {
+  const query = `camera=${camera}&start=0&end=${Date.now()}&limit=500`;
+  const { items } = await call("GET", `${api}/recordings?${query}`);
+  return items.sort((a, b) => a.start - b.start);
+}
+
+const files = (camera, count) =>
+  waitFor(
+    `${count} recordings of ${camera}`,
+    async () => {
+      const items = await recorded(camera);
+      return items.length >= count ? items : null;
+    },
+    90_000,
+  );
+
+/** A test that leaves a picture of the page where it failed. */
+const test = (name, run) =>
+  plainTest(name, async () => {
+    try {
+      await run();
+    } catch (error) {
+      await shoot(page, `failed: ${name}.png`).catch(() => undefined);
+      throw error;
+    }
+  });
+
+before(
+  async () => {
+    const rtsp = await startCameras(
+      `gate/main ${media("h264-aac.mp4")}`,
+      `yard/main ${media("h264-small.mp4")}`,
+    );
+    base = await startHeron();
+    for (const [id, name] of [
+      ["gate", "Gate"],
+      ["yard", "Yard"],
+    ]) {
+      await call("POST", `${api}/cameras`, {
+        id,
+        name,
+        stream: { url: `${rtsp}/${id}/main` },
+        recording: { segment_seconds: 2 },
+      });
+    }
+    browser = await startBrowser();
+    ({ page, faults } = await openPage(browser, base));
+  },
+  { timeout: 180_000 },
+);
+after(stopAll, { timeout: 60_000 });
+
+const timeline = () => page.getByRole("slider", { name: "Timeline" });
+
+/** Wall clock of each picture, by the server's own playlist and not by what the page believes. */
+async function walls(zeros) {
+  const times = await page
+    .locator("video")
+    .evaluateAll((videos) => videos.map((video) => video.currentTime));
+  return times.map((time, i) => zeros[i] + time * 1000);
+}
+
+/** Wall clock where each camera's playlist begins; the recordings have no hole. */
+async function playlistZeros(start) {
+  const zeros = [];
+  for (const camera of ["gate", "yard"]) {
+    const from = start - 5 * 60_000;
+    const query = `start=${from}&end=${from + 2 * 3_600_000}`;
+    const path = `${api}/recordings/playback/${camera}/index.m3u8?${query}`;
+    const text = await (await fetch(base + path)).text();
+    assert.ok(!text.includes("#EXT-X-DISCONTINUITY"), `${camera} was recorded without a hole`);
+    zeros.push(Date.parse(/#EXT-X-PROGRAM-DATE-TIME:(\S+)/.exec(text)[1]));
+  }
+  return zeros;
+}
+
+test("two cameras play within 150 ms of each other", async () => {
+  await files("gate", 10);
+  const [first] = await files("yard", 10);
+  const [other] = await recorded("gate");
+  const start = Math.max(first.start, other.start) + 1000;
+  const zeros = await playlistZeros(start);
+  await page.goto(`/recordings/gate?with=yard&t=${start}`);
+  await waitFor("both pictures", async () =>
+    page
+      .locator("video")
+      .evaluateAll(
+        (videos) =>
+          videos.length === 2 && videos.every((video) => !video.paused && video.readyState >= 3),
+      ),
+  );
+  await page.waitForTimeout(2000);
+  const apart = [];
+  for (let i = 0; i < 24; i++) {
+    const [a, b] = await walls(zeros);
+    apart.push(Math.abs(a - b));
+    await page.waitForTimeout(250);
+  }
+  const worst = Math.max(...apart);
+  console.log(`# apart: at most ${Math.round(worst)} ms in ${apart.length} looks`);
+  assert.ok(worst < 150, apart.map(Math.round).join(" "));
+  await shoot(page, "recordings-two.png");
+});
+
+test("paused and stepped, both stand on the same moment", async () => {
+  await page.getByRole("button", { name: "Pause" }).click();
+  const zeros = await playlistZeros((await recorded("gate"))[0].start + 1000);
+  const before = Number(await timeline().getAttribute("aria-valuenow"));
+  for (let i = 0; i < 5; i++) await page.keyboard.press(",");
+  await waitFor("the step back", async () => {
+    const now = Number(await timeline().getAttribute("aria-valuenow"));
+    return before - now > 200 && before - now < 600;
+  });
+  await waitFor("both pictures to follow", async () => {
+    const [a, b] = await walls(zeros);
+    return Math.abs(a - b) < 70;
+  });
+});
+
+test("nothing serious for axe with two cameras", async () => {
+  assert.deepEqual(await axe(page), []);
+});
+
+test("no script failed on the way", () => {
+  assert.deepEqual(faults, []);
+});
