@@ -187,6 +187,30 @@ static int act(const struct cli_options *options, const char *verb)
     return options->json ? cli_print_json(body) : CLI_DONE;
 }
 
+static int record(const struct cli_options *options)
+{
+    const char *id = options->args_count == 3 ? options->args[1] : "";
+    const char *verb = options->args_count == 3 ? options->args[2] : "";
+    const bool start = strcmp(verb, "start") == 0;
+    uint64_t seconds = 0;
+    char path[128];
+
+    if (!nvr_slug_is_valid(id) || (!start && strcmp(verb, "stop") != 0) ||
+        (options->seconds &&
+         (!start || nvr_str_to_u64(nvr_str_from(options->seconds), 86400, &seconds) < 0)) ||
+        nvr_fmt(path, sizeof(path), "/api/v1/cameras/%s/record/%s", id, verb) < 0)
+        return cli_usage_error("nvr camera record ID start|stop [--seconds 1..86400]");
+    NVR_AUTO_JSON request = json_object();
+
+    if (options->seconds)
+        (void)json_object_set_new(request, "duration_seconds", json_integer((json_int_t)seconds));
+    NVR_AUTO_JSON body = cli_call(options, "POST", path, start ? request : NULL);
+
+    if (!body)
+        return CLI_FAILED;
+    return options->json ? cli_print_json(body) : CLI_DONE;
+}
+
 static int remove_camera(const struct cli_options *options)
 {
     char path[128];
@@ -215,7 +239,9 @@ int cmd_camera(const struct cli_options *options)
         return probe(options);
     if (strcmp(verb, "start") == 0 || strcmp(verb, "stop") == 0 || strcmp(verb, "restart") == 0)
         return act(options, verb);
+    if (strcmp(verb, "record") == 0)
+        return record(options);
     if (strcmp(verb, "remove") == 0)
         return remove_camera(options);
-    return cli_usage_error("nvr camera list|show|add|probe|start|stop|restart|remove");
+    return cli_usage_error("nvr camera list|show|add|probe|start|stop|restart|record|remove");
 }

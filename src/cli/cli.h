@@ -17,6 +17,7 @@ enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 struct cli_options {
     const char *config, *data, *listen, *server;
     const char *id, *name, *sub_url, *username, *transport; /* of a camera */
+    const char *seconds;                                    /* of a recording by hand */
     const char *key;                                        /* public, for verify */
     bool demo, json, delete_recordings;
     const char *args[64]; /* words after the command */

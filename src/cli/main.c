@@ -22,6 +22,7 @@ static const char help[] =
     "                                   password: in the URL, or $NVR_CAMERA_PASSWORD\n"
     "  nvr camera probe URL|ID          what does it send? (--username, --transport as above)\n"
     "  nvr camera start|stop|restart ID\n"
+    "  nvr camera record ID start|stop [--seconds N]   by hand, whatever the mode says\n"
     "  nvr camera remove ID [--delete-recordings]\n"
     "  nvr recordings list [CAMERA]     newest first\n"
     "  nvr recordings reindex           rebuild the index from the files (server stopped)\n"
@@ -93,6 +94,7 @@ static const char **value_option(struct cli_options *options, const char *name, 
         {"--username", &options->username},
         {"--transport", &options->transport},
         {"--key", &options->key},
+        {"--seconds", &options->seconds},
     };
 
     for (size_t i = 0; i < NVR_ARRAY_SIZE(known); i++)
