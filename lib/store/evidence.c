@@ -81,6 +81,23 @@ static int add_checkpoint(struct nvr_db *db, struct nvr_evidence_checkpoint *che
     return nvr_db_run(db, s);
 }
 
+/* Nothing of Heron's changes a file that was indexed: whoever indexes it again must not make it
+ * look as if it had always been so. */
+static int tell_other_bytes(struct nvr_db *db, const struct nvr_evidence_link *link)
+{
+    struct nvr_finding finding = {.start_ms = link->start_ms,
+                                  .kind = "changed",
+                                  .at_ms = -1,
+                                  .detail = "When it was indexed again the file held other bytes "
+                                            "than were recorded",
+                                  .found_ms = nvr_clock_wall_ms()};
+    int r;
+
+    memcpy(finding.camera, link->camera, sizeof(finding.camera));
+    r = nvr_findings_add(db, &finding);
+    return r < 0 ? r : 0;
+}
+
 /* 1: the row has these bytes and a link for them already; 0: it needs a new one. */
 static int find_known(struct nvr_db *db, struct nvr_evidence_link *link)
 {
@@ -107,8 +124,9 @@ static int find_known(struct nvr_db *db, struct nvr_evidence_link *link)
         *link = known;
         return 1;
     }
-    if (!db->key)
-        return 0;
+    r = tell_other_bytes(db, link);
+    if (r < 0 || !db->key)
+        return r;
     struct nvr_evidence_checkpoint was = {.seq = known.seq, .at_ms = nvr_clock_wall_ms()};
 
     memcpy(was.camera, link->camera, sizeof(was.camera));

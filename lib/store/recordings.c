@@ -51,6 +51,10 @@ static const char sql_list_starts[] =
 static const char sql_totals[] =
     "SELECT bytes, segments, first_ms, last_ms FROM recording_totals WHERE camera_id = ?";
 
+/* A row per camera. */
+static const char sql_totals_each[] = "SELECT camera_id, bytes, segments, first_ms, last_ms FROM "
+                                      "recording_totals ORDER BY camera_id";
+
 const char *const nvr_recordings_queries[] = {
     sql_upsert,    sql_delete, sql_delete_camera, sql_get,         sql_find,   sql_each,
     sql_each_keys, sql_spans,  sql_list_all,      sql_list_starts, sql_totals, NULL,
@@ -440,4 +444,25 @@ int nvr_recordings_totals(struct nvr_db *db, const char *camera_id,
             (struct nvr_recordings_totals){sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1),
                                            sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
     return r > 0 ? 0 : r < 0 ? r : -ENOENT;
+}
+
+int nvr_recordings_totals_each(struct nvr_db *db, nvr_recordings_totals_visit visit, void *arg)
+{
+    NVR_AUTO_STATEMENT s = NULL;
+    int r = nvr_db_prepare(db, sql_totals_each, &s);
+
+    if (r < 0)
+        return r;
+    while ((r = nvr_db_step(db, s)) > 0) {
+        const struct nvr_recordings_totals totals = {
+            sqlite3_column_int64(s, 1), sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3),
+            sqlite3_column_int64(s, 4)};
+        char camera[NVR_SLUG_SIZE];
+
+        nvr_column_text(s, 0, camera, sizeof(camera));
+        r = visit(camera, &totals, arg);
+        if (r != 0)
+            break;
+    }
+    return r < 0 ? r : 0;
 }

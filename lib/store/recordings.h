@@ -103,5 +103,10 @@ struct nvr_recordings_totals {
 };
 NVR_CHECK int nvr_recordings_totals(struct nvr_db *db, const char *camera_id,
                                     struct nvr_recordings_totals *ret_totals);
+/* Of every camera that has recordings. visit: 0 go on, 1 stop, -errno. */
+typedef int (*nvr_recordings_totals_visit)(const char *camera_id,
+                                           const struct nvr_recordings_totals *totals, void *arg);
+NVR_CHECK int nvr_recordings_totals_each(struct nvr_db *db, nvr_recordings_totals_visit visit,
+                                         void *arg);
 
 #endif

@@ -18,8 +18,9 @@ struct cli_options {
     const char *config, *data, *listen, *server;
     const char *id, *name, *sub_url, *username, *transport; /* of a camera */
     const char *seconds;                                    /* of a recording by hand */
-    const char *key;                                        /* public, for verify */
-    bool demo, json, delete_recordings;
+    const char *camera;
+    const char *key; /* public, for verify */
+    bool demo, json, delete_recordings, with_keys, deep;
     const char *args[64]; /* words after the command */
     size_t args_count;
 };
@@ -53,6 +54,9 @@ int cmd_serve(const struct cli_options *options);
 int cmd_camera(const struct cli_options *options);
 int cmd_recordings(const struct cli_options *options);
 int cmd_config(const struct cli_options *options);
+int cmd_backup(const struct cli_options *options);
+int cmd_restore(const struct cli_options *options);
+int cli_recordings_check(const struct cli_options *options);
 int cmd_verify(const struct cli_options *options);
 int cmd_doctor(const struct cli_options *options);
 /* Becomes the simulator, and ends with its parent. argv: from the simulator's name on. */

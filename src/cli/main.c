@@ -27,6 +27,13 @@ static const char help[] =
     "  nvr recordings list [CAMERA]     newest first\n"
     "  nvr recordings reindex           rebuild the index from the files (server stopped)\n"
     "  nvr recordings adopt             the disk that is there now is the recordings' disk\n"
+    "  nvr recordings check [--deep] [--camera ID]\n"
+    "                                   files and index, also while Heron runs; --deep reads "
+    "every\n"
+    "                                   byte and compares it with what was recorded\n"
+    "  nvr recordings repair            reindex, then check (server stopped)\n"
+    "  nvr backup FILE [--with-keys]    database and configuration, also while Heron runs\n"
+    "  nvr restore FILE                 all of it or nothing (server stopped)\n"
     "  nvr verify FILE… [--key KEY]     is an exported file what was recorded? Needs no server;\n"
     "                                   KEY: the recorder's public key, or a file with it\n"
     "  nvr config check [FILE]          is the configuration sound?\n"
@@ -60,9 +67,10 @@ static int cmd_version(const struct cli_options *options)
 }
 
 static const struct command commands[] = {
-    {"serve", cmd_serve},   {"camera", cmd_camera}, {"recordings", cmd_recordings},
-    {"config", cmd_config}, {"doctor", cmd_doctor}, {"version", cmd_version},
-    {"help", cmd_help},     {"verify", cmd_verify},
+    {"serve", cmd_serve},     {"camera", cmd_camera}, {"recordings", cmd_recordings},
+    {"config", cmd_config},   {"doctor", cmd_doctor}, {"version", cmd_version},
+    {"help", cmd_help},       {"verify", cmd_verify}, {"backup", cmd_backup},
+    {"restore", cmd_restore},
 };
 
 int cli_usage_error(const char *fmt, ...)
@@ -95,6 +103,7 @@ static const char **value_option(struct cli_options *options, const char *name, 
         {"--transport", &options->transport},
         {"--key", &options->key},
         {"--seconds", &options->seconds},
+        {"--camera", &options->camera},
     };
 
     for (size_t i = 0; i < NVR_ARRAY_SIZE(known); i++)
@@ -121,6 +130,10 @@ static int parse_options(int argc, char **argv, struct cli_options *options)
             options->json = true;
         } else if (strcmp(word, "--demo") == 0) {
             options->demo = true;
+        } else if (strcmp(word, "--with-keys") == 0) {
+            options->with_keys = true;
+        } else if (strcmp(word, "--deep") == 0) {
+            options->deep = true;
         } else if (strcmp(word, "--delete-recordings") == 0) {
             options->delete_recordings = true;
         } else if (word[0] == '-') {

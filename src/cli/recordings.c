@@ -1,4 +1,4 @@
-/* nvr recordings list|reindex|adopt */
+/* nvr recordings list|reindex|adopt|check|repair */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +76,7 @@ static void on_done(const struct nvr_reindex_result *result, void *arg)
     nvr_supervisor_stop(reindex->supervisor, on_stopped, reindex);
 }
 
-static int reindex(const struct cli_options *options)
+static int run_reindex(const struct cli_options *options, struct nvr_reindex_result *ret_result)
 {
     struct reindex task = {0};
     struct cli_paths paths;
@@ -103,22 +103,48 @@ static int reindex(const struct cli_options *options)
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     nvr_supervisor_free(task.supervisor);
     (void)uv_loop_close(&loop);
-    if (r < 0)
+    *ret_result = task.result;
+    return r < 0 ? CLI_FAILED : CLI_DONE;
+}
+
+static void print_words(FILE *file, const struct nvr_reindex_result *result)
+{
+    (void)fprintf(file,
+                  "%u recordings indexed, %u of them repaired; %u damaged, %u not readable, "
+                  "%u rows dropped\n",
+                  result->indexed, result->repaired, result->damaged, result->failed,
+                  result->dropped);
+}
+
+static int reindex(const struct cli_options *options)
+{
+    struct nvr_reindex_result result = {0};
+
+    if (run_reindex(options, &result) != CLI_DONE)
         return CLI_FAILED;
     if (options->json) {
         NVR_AUTO_JSON json =
-            json_pack("{s:i, s:i, s:i, s:i, s:i}", "indexed", (int)task.result.indexed, "repaired",
-                      (int)task.result.repaired, "damaged", (int)task.result.damaged, "failed",
-                      (int)task.result.failed, "dropped", (int)task.result.dropped);
+            json_pack("{s:i, s:i, s:i, s:i, s:i}", "indexed", (int)result.indexed, "repaired",
+                      (int)result.repaired, "damaged", (int)result.damaged, "failed",
+                      (int)result.failed, "dropped", (int)result.dropped);
 
         (void)cli_print_json(json);
     } else {
-        (void)printf("%u recordings indexed, %u of them repaired; %u damaged, %u not readable, "
-                     "%u rows dropped\n",
-                     task.result.indexed, task.result.repaired, task.result.damaged,
-                     task.result.failed, task.result.dropped);
+        print_words(stdout, &result);
     }
-    return task.result.failed ? CLI_FAILED : CLI_DONE;
+    return result.failed ? CLI_FAILED : CLI_DONE;
+}
+
+/* The index is made to say what is on the disk, then it is looked whether all is well now. */
+static int repair(const struct cli_options *options)
+{
+    struct nvr_reindex_result result = {0};
+
+    (void)fputs("comparing files and index …\n", stderr);
+    if (run_reindex(options, &result) != CLI_DONE)
+        return CLI_FAILED;
+    print_words(stderr, &result);
+    return cli_recordings_check(options);
 }
 
 /* The disk that is there now is the one that is meant. */
@@ -147,5 +173,9 @@ int cmd_recordings(const struct cli_options *options)
         return reindex(options);
     if (strcmp(verb, "adopt") == 0 && options->args_count == 1)
         return adopt(options);
-    return cli_usage_error("nvr recordings list [CAMERA] | reindex | adopt");
+    if (strcmp(verb, "check") == 0 && options->args_count == 1)
+        return cli_recordings_check(options);
+    if (strcmp(verb, "repair") == 0 && options->args_count == 1)
+        return repair(options);
+    return cli_usage_error("nvr recordings list [CAMERA] | reindex | adopt | check | repair");
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/file.h"
+#include "lib/base/hex.h"
 #include "lib/base/log.h"
 #include "lib/store/retention.h"
 #include "src/supervisor/private.h"
@@ -68,6 +69,31 @@ static int get_keys(const json_t *list, struct nvr_recording *recording)
     return 0;
 }
 
+static int get_digests(const json_t *list, struct nvr_recording *recording)
+{
+    const size_t count = json_array_size(list);
+    uint64_t last = 0;
+
+    if (list && (!json_is_array(list) || count > NVR_RECORDING_DIGESTS_MAX))
+        return -EINVAL;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *entry = json_array_get(list, i);
+        const json_int_t ms = json_integer_value(json_array_get(entry, 0));
+        const json_int_t offset = json_integer_value(json_array_get(entry, 1));
+        const char *hex = json_string_value(json_array_get(entry, 2));
+        struct nvr_prefix_digest *digest = &recording->digests[i];
+
+        if (ms < 0 || ms > DURATION_MAX_MS || offset <= (json_int_t)last ||
+            offset > recording->file_size || offset > UINT32_MAX || !hex ||
+            nvr_hex_decode(hex, digest->sha256, sizeof(digest->sha256)) < 0)
+            return -EINVAL;
+        digest->ms = (uint32_t)ms;
+        digest->offset = last = (uint64_t)offset;
+    }
+    recording->digests_count = (uint32_t)count;
+    return 0;
+}
+
 static int get_place(const char *camera_id, const json_t *params, struct nvr_recording *recording)
 {
     const size_t id_len = strlen(camera_id);
@@ -112,6 +138,8 @@ int segment_parse(const char *camera_id, const json_t *params, struct nvr_record
     if (get_uint32(params, "width", 65535, &recording->width) < 0 ||
         get_uint32(params, "height", 65535, &recording->height) < 0 ||
         get_uint32(params, "init_size", INT32_MAX, &recording->init_size) < 0)
+        return -EINVAL;
+    if (get_digests(json_object_get(params, "digests"), recording) < 0)
         return -EINVAL;
     return get_keys(json_object_get(params, "keyframes"), recording);
 }

@@ -1,11 +1,13 @@
 """What is kept is what was recorded: chain, scrub, findings, verify."""
 import hashlib
+import io
 import json
 import os
 import sqlite3
 import stat
 import struct
 import subprocess
+import tarfile
 
 import ed25519
 import harness
@@ -120,9 +122,9 @@ class Scrub(Recorded):
         found = wait_until(lambda: self.findings(server, "changed"), 60, "the changed byte")[0]
         self.assertEqual((found["camera"], found["start"]), ("cam", changed["start"]))
         self.assertIn(os.path.basename(path), found["message"])
-        if found["at"] is not None:
-            self.assertGreaterEqual(found["at"], changed["start"])
-            self.assertLess(found["at"], changed["end"])
+        # The byte lies in the middle: from the second that begins before it.
+        self.assertGreaterEqual(found["at"], changed["start"])
+        self.assertLess(found["at"], changed["end"])
         os.unlink(self.path_of(server, missing))
         found = wait_until(lambda: self.findings(server, "missing"), 60, "the missing file")[0]
         self.assertEqual(found["start"], missing["start"])
@@ -160,6 +162,153 @@ class Scrub(Recorded):
                                  .split("heron_scrub_bytes_total ")[-1].split("\n")[0]) > 1000000,
                    60, "a megabyte was read again")
         self.assertEqual(server.api.get("/api/v1/evidence/findings")["items"], [])
+
+
+def nvr(server, *arguments):
+    return subprocess.run([os.path.join(harness.BIN, "nvr"), *arguments, "--config", server.config,
+                           "--data", server.data], capture_output=True, text=True, timeout=120,
+                          check=False)
+
+
+class Commands(Recorded):
+    def check(self, server, *options):
+        answer = nvr(server, "recordings", "check", "--json", *options)
+        body = json.loads(answer.stdout)
+        self.assertEqual(answer.returncode, 0 if body["ok"] else 1)
+        return {(p["kind"], p["path"]) for p in body["problems"]}, body
+
+    def test_check_and_repair(self):
+        server = self.record(5, 'version: "1.0"\nstorage: {scrub_mb_per_second: 0}\n')
+        found, body = self.check(server, "--deep")
+        self.assertEqual(found, set(), "while it records")
+        self.assertGreaterEqual(body["recordings"], 5)
+        self.assertGreater(body["bytes_read"], 100000)
+        server.api.post("/api/v1/cameras/cam/stop")
+        wait_until(lambda: not server.api.camera("cam")["recording_active"])
+        items = server.api.recordings("cam")
+        paths = [self.path_of(server, item) for item in items]
+        names = [os.path.relpath(path, server.recordings_dir) for path in paths]
+        with open(paths[0], "r+b") as file:
+            file.seek(items[0]["size"] - 10)
+            file.write(b"tampered")
+        os.unlink(paths[1])
+        os.truncate(paths[2], items[2]["size"] - 3000)
+        foreign = os.path.join(os.path.dirname(paths[3]), "holiday.jpg")
+        with open(foreign, "wb") as file:
+            file.write(b"x")
+        orphan = paths[3].replace(".mp4", "_7.mp4")
+        with open(paths[3], "rb") as source, open(orphan, "wb") as file:
+            file.write(source.read())
+        os.utime(orphan, (1000000000, 1000000000))
+        relative = [os.path.relpath(path, server.recordings_dir) for path in (foreign, orphan)]
+        quick = {("missing", names[1]), ("truncated", names[2]), ("foreign", relative[0]),
+                 ("orphan", relative[1])}
+        self.assertEqual(self.check(server)[0], quick)
+        self.assertEqual(self.check(server, "--deep", "--camera", "cam")[0],
+                         quick | {("changed", names[0])})
+        self.assertEqual(self.check(server, "--camera", "other")[0], set())
+        self.assertEqual(nvr(server, "recordings", "repair").returncode, 1, "it is running")
+        self.assertEqual(server.terminate(), 0)
+        answer = nvr(server, "recordings", "repair", "--json")
+        left = {(p["kind"], p["path"]) for p in json.loads(answer.stdout)["problems"]}
+        self.assertLessEqual({kind for kind, _ in left}, {"foreign", "orphan"}, answer.stderr)
+        # What was changed is indexed as it is now, and that it was is told.
+        server.start()
+        findings = server.api.get("/api/v1/evidence/findings")["items"]
+        self.assertIn(("changed", items[0]["start"]), [(f["kind"], f["start"]) for f in findings])
+
+    def test_backup_and_restore(self):
+        server = self.record(3)
+        before = server.api.recordings("cam")
+        path = os.path.join(self.folder, "heron.backup")
+        answer = nvr(server, "backup", path, "--with-keys", "--json")
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertTrue(json.loads(answer.stdout)["with_keys"])
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        self.assertEqual(nvr(server, "backup", path).returncode, 1, "never over another")
+        self.assertEqual(nvr(server, "restore", path).returncode, 1, "it is running")
+        key = server.api.get("/api/v1/evidence/key")
+        self.wait_recordings(server, "cam", len(before) + 1)
+        self.assertEqual(server.terminate(), 0)
+        other = self.nvr(start=False)
+        subprocess.run(["cp", "-a", server.recordings_dir, other.data], check=True)
+        answer = nvr(other, "restore", path)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertTrue(os.path.exists(other.config + ".before-restore"))
+        other.start()
+        self.assertEqual(other.api.get("/api/v1/evidence/key"), key)
+        # Those of the backup at once, the newer ones when the disk was compared.
+        items = self.wait_recordings(other, "cam", len(before) + 1)
+        self.assertEqual([item["evidence"] for item in items[:len(before)]],
+                         [item["evidence"] for item in before])
+        for item in items[:2] + items[-1:]:
+            media_path = os.path.join(self.folder, "one.mp4")
+            with open(media_path, "wb") as file:
+                file.write(other.api.request("GET", item["url"]).body)
+            self.assert_plays(media_path)
+        # Without keys: other passwords' key, and nothing secret in the file.
+        plain = os.path.join(self.folder, "plain.backup")
+        self.assertEqual(nvr(other, "backup", plain).returncode, 0)
+        names = subprocess.run(["tar", "tzf", plain], capture_output=True, text=True, check=True).stdout
+        self.assertNotIn("key", names)
+        self.assertIn("nvr.db", names.split())
+
+    def test_bad_backups(self):
+        server = self.nvr(start=False)
+        marker = os.path.join(server.data, "nvr.db")
+        with open(marker, "w", encoding="utf-8") as file:
+            file.write("as it was")
+        database = os.path.join(self.folder, "good.db")
+        with sqlite3.connect(database) as db:
+            db.execute("CREATE TABLE a (b)")
+        db.close()
+        with open(database, "rb") as file:
+            good = file.read()
+
+        def member(name, data, **other):
+            return {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), **other}
+
+        def attempt(manifest, files, words, cut=None):
+            path = os.path.join(self.folder, "bad.backup")
+            with tarfile.open(path, "w:gz") as archive:
+                for name, data in ([("manifest.json", json.dumps(manifest).encode())]
+                                   if manifest is not None else []) + files:
+                    info = tarfile.TarInfo(name)
+                    if isinstance(data, str):
+                        info.type, info.linkname = tarfile.SYMTYPE, data
+                        archive.addfile(info)
+                    else:
+                        info.size = len(data)
+                        archive.addfile(info, io.BytesIO(data))
+            if cut:
+                os.truncate(path, cut)
+            answer = nvr(server, "restore", path)
+            self.assertEqual(answer.returncode, 1, (words, answer.stderr))
+            self.assertIn("nothing was changed", answer.stderr)
+            self.assertRegex(answer.stderr, words)
+            self.assertEqual(sorted(os.listdir(server.data)), ["nvr.db", "nvr.lock"])
+            self.assertEqual(os.path.getsize(marker), 9)
+
+        head = {"heron_backup": 1, "version": "0.1.0", "created": 1}
+        db = member("nvr.db", good)
+        attempt(None, [("nvr.db", good)], "not a backup")
+        attempt({**head, "heron_backup": 2, "version": "9.9"}, [], "newer Heron .9.9.")
+        attempt({**head, "members": []}, [], "no database")
+        for name in ("../../etc/passwd", "/etc/passwd", "recordings/x.mp4", "config-versions/../x"):
+            attempt({**head, "members": [db, member(name, b"x")]},
+                    [("nvr.db", good), (name, b"x")], "does not belong")
+        attempt({**head, "members": [db]}, [("nvr.db", good), ("../../x", b"x")], "does not belong")
+        attempt({**head, "members": [db]}, [("nvr.db", "/etc/passwd")], "not a plain file")
+        attempt({**head, "members": [db]}, [("nvr.db", good), ("nvr.db", good)], "twice")
+        attempt({**head, "members": [db]}, [], "missing")
+        attempt({**head, "members": [{**db, "size": 10}]}, [("nvr.db", good)], "larger than")
+        attempt({**head, "members": [{**db, "size": 1 << 60}]}, [("nvr.db", good)], "size or digest")
+        attempt({**head, "members": [{**db, "sha256": "0" * 64}]}, [("nvr.db", good)], "not what")
+        attempt({**head, "members": [db]}, [("nvr.db", good)], "cannot be used")
+        attempt({**head, "members": [member("nvr.db", b"x" * 5000)]}, [("nvr.db", b"x" * 5000)],
+                "damaged")
+        attempt({**head, "members": [db]}, [("nvr.db", good)], "damaged|missing|cut|truncated", cut=300)
+        attempt({**head, "members": [db]}, [("nvr.db", good)], "nrecog|damaged|truncated|not a backup", cut=20)
 
 
 class Verify(harness.TestCase):

@@ -88,6 +88,7 @@ static void test_same_bytes_keep_their_link(void **state)
     struct nvr_evidence_checkpoint checkpoint;
     struct nvr_evidence_link before, after;
     struct nvr_db *db;
+    int64_t found = 0;
 
     row.protected_ = row.has_events = true;
     write_now(f, job_upsert, &row);
@@ -109,6 +110,8 @@ static void test_same_bytes_keep_their_link(void **state)
     assert_int_equal(nvr_evidence_checkpoint_from(db, "a", 1, &checkpoint), 0);
     assert_int_equal(checkpoint.seq, 1);
     assert_memory_equal(checkpoint.chain, before.chain, 32);
+    assert_int_equal(nvr_findings_count(db, &found), 0);
+    assert_int_equal(found, 1); /* and that it was changed */
     /* What was known of its time is still known. */
     assert_int_equal(nvr_recordings_get(db, "a", T0, &row), 0);
     assert_true(row.protected_ && row.has_events);
