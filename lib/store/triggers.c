@@ -10,7 +10,7 @@
 
 static const char sql_put[] =
     "INSERT INTO recording_triggers (id, camera_id, start_ms, end_ms, kind, source, label) "
-    "VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT (id) DO UPDATE SET end_ms = ?4";
+    "VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT (id) DO UPDATE SET start_ms = ?3, end_ms = ?4";
 static const char sql_last_id[] =
     "SELECT id FROM recording_triggers WHERE id > 0 ORDER BY id DESC LIMIT 1";
 static const char sql_each[] =

@@ -33,6 +33,7 @@ struct nvr_mux {
     char name[64];
     size_t ring_min;
     unsigned keep_seconds;
+    bool told_limit; /* that the ring cannot be as large as keep_seconds need */
     const struct nvr_mux_handlers *handlers;
     void *arg;
     struct nvr_ring *ring;
@@ -195,6 +196,12 @@ static void measure_rate(struct nvr_mux *mux, int64_t now_us)
         return;
     rate = mux->measure_bytes * 1000000 / (uint64_t)span;
     need = nvr_mux_ring_size(rate, mux->keep_seconds, mux->ring_min);
+    if (rate * mux->keep_seconds > NVR_MUX_RING_MAX && !mux->told_limit) {
+        mux->told_limit = true;
+        log_warn("%s: at %llu kbit/s the ring holds %u s only, not %u: less pre-roll", mux->name,
+                 (unsigned long long)(rate / 125), (unsigned)(NVR_MUX_RING_MAX / rate),
+                 mux->keep_seconds);
+    }
     /* A little above the measured need, so that it does not grow again and again. */
     if (need > nvr_ring_get_size(mux->ring))
         (void)replace_ring(mux,

@@ -20,6 +20,8 @@ NVR_LOG_TOPIC("camera");
 
 #define HEARTBEAT_MS 5000
 #define RING_EXTRA_SECONDS 5
+#define RING_FPS_MAX 60
+#define RING_SLOT_BYTES 2048
 #define STREAM_AGE_MAX_US 60000000 /* later the wall clock is the better guess */
 #define STOP_MS 4000 /* for the disk to take, the core to acknowledge, the last files */
 #define STOP_POLL_MS 20
@@ -45,6 +47,12 @@ struct worker {
 static unsigned ring_seconds(const struct worker *w)
 {
     return w->config.pre_buffer_seconds + RING_EXTRA_SECONDS;
+}
+
+/* A ring has a slot for every 2 KiB: pictures smaller than that need it larger than their bytes. */
+static size_t ring_min(const struct worker *w, size_t minimum)
+{
+    return NVR_MAX(minimum, (size_t)ring_seconds(w) * RING_FPS_MAX * RING_SLOT_BYTES);
 }
 
 /* Where the stream is on its own clock: near the wall's, but it never jumps back. */
@@ -195,7 +203,7 @@ static int start_stream(struct worker *w, int which)
         .urls = which == MAIN ? (const char(*)[NVR_URL_MAX])w->config.urls
                               : (const char(*)[NVR_URL_MAX]) & w->config.sub_url,
         .urls_count = which == MAIN ? w->config.urls_count : 1,
-        .ring_min = which == MAIN ? NVR_MUX_MAIN_MIN : NVR_MUX_SUB_MIN,
+        .ring_min = ring_min(w, which == MAIN ? NVR_MUX_MAIN_MIN : NVR_MUX_SUB_MIN),
         .keep_seconds = ring_seconds(w),
         .breaker = &w->breaker,
     };

@@ -119,17 +119,9 @@ static void handle_delete(struct nvr_http_request *request, void *arg)
 static void handle_status(struct nvr_http_request *request, void *arg)
 {
     static const char *const keys[] = {
-        "id",
-        "status",
-        "stopped",
-        "error",
-        "error_code",
-        "last_seen",
-        "recording_active",
-        "reconnects",
-        "dropped_packets",
-        "worker",
-        "main",
+        "id",         "status",          "stopped",          "error",
+        "error_code", "last_seen",       "recording_active", "recording_now",
+        "reconnects", "dropped_packets", "worker",           "main",
         "sub",
     };
     struct nvr_gateway *gateway = arg;

@@ -42,6 +42,8 @@ json_t *recording_window_to_json(const struct camera *camera)
                      (json_int_t)ms_to_us(camera->now.until_ms));
 }
 
+static void store_trigger(struct camera *camera, const struct nvr_trigger *trigger);
+
 static void tell_worker(struct camera *camera)
 {
     int r;
@@ -96,8 +98,17 @@ static void follow_clock(struct nvr_supervisor *sv)
         return;
     sv->recording.clock_ms = offset_ms;
     log_warn("the system's clock was set by %lld ms", (long long)by_ms);
-    for (struct camera *camera = sv->cameras; camera; camera = camera->next)
+    for (struct camera *camera = sv->cameras; camera; camera = camera->next) {
+        struct nvr_trigger *manual = &camera->last_triggers[NVR_TRIGGER_MANUAL];
+
         recording_plan_shift(&camera->plan, by_ms);
+        for (int i = 0; i < NVR_TRIGGER_KINDS; i++) {
+            camera->last_triggers[i].start_ms += by_ms;
+            camera->last_triggers[i].end_ms += by_ms;
+        }
+        if (manual->id && camera->plan.spans[NVR_TRIGGER_MANUAL].is_set)
+            store_trigger(camera, manual); /* a restart of Heron finds it */
+    }
 }
 
 void recording_update(struct camera *camera)
@@ -179,6 +190,7 @@ static int64_t apply_trigger(struct camera *camera, struct nvr_trigger *trigger)
     const struct recording_rules rules = rules_of(camera);
     struct nvr_trigger *last = &camera->last_triggers[trigger->kind];
 
+    follow_clock(camera->supervisor); /* the trigger is of the new time */
     if (continues(last, trigger)) {
         trigger->id = last->id;
         trigger->start_ms = last->start_ms;
@@ -278,6 +290,7 @@ int nvr_supervisor_record_start(struct nvr_supervisor *sv, const char *id, int64
         return -ENOENT;
     if (!camera->config.recording.enabled)
         return -EPERM;
+    follow_clock(sv);
     last = &camera->last_triggers[NVR_TRIGGER_MANUAL];
     trigger.end_ms = now_ms + duration_ms;
     if (last->id && camera->plan.spans[NVR_TRIGGER_MANUAL].is_set && last->end_ms > now_ms &&
@@ -302,7 +315,7 @@ int nvr_supervisor_record_stop(struct nvr_supervisor *sv, const char *id)
         return -ENOENT;
     last = &camera->last_triggers[NVR_TRIGGER_MANUAL];
     recording_plan_end(&camera->plan, NVR_TRIGGER_MANUAL);
-    recording_update(camera);
+    recording_update(camera); /* follows the clock, too */
     if (!last->id || last->end_ms <= now_ms)
         return 0;
     log_info("camera %s: recording by hand stopped", id);

@@ -1,6 +1,7 @@
 """When something is recorded: modes, triggers with pre- and post-roll, schedules, by hand."""
 import datetime
 import os
+import re
 import sqlite3
 import time
 import unittest
@@ -94,14 +95,14 @@ class Triggers(Modes):
     def test_overlapping_triggers_are_one_recording(self):
         server = self.start({"mode": "motion", "pre_buffer_seconds": 1, "post_buffer_seconds": 2})
         self.wait_age(1 + GOP_S)
-        untils = []
+        ends = []
         for index in range(4):
             self.wait_age(1 + GOP_S + index * 1.5)
-            untils.append(self.trigger(server, kind="event" if index == 2 else "motion")["until"])
-        self.assertEqual(untils, sorted(untils))
+            ends.append(self.trigger(server, kind="event" if index == 2 else "motion")["until"])
+        self.assertEqual(ends, sorted(ends))
         items = self.wait_recordings(server, "cam", 1)
         self.assertEqual(len(items), 1, items)
-        self.assertGreaterEqual(items[0]["end"], untils[-1] - 200)
+        self.assertGreaterEqual(items[0]["end"], ends[-1] - 200)
         self.assertTrue(items[0]["has_events"])
         self.assertEqual(items[0]["event_count"], 1)
         self.assert_in_a_row([number for _, number in self.stamps(server)])
@@ -115,6 +116,24 @@ class Triggers(Modes):
         self.trigger(server)
         self.wait_recordings(server, "cam", 2)
         self.assert_in_a_row([number for _, number in self.stamps(server)])
+
+    def test_waiting_costs_nothing(self):
+        """Without a window the recorder's thread sleeps, whatever comes from the camera."""
+        server = self.start({"mode": "motion"})
+        pid = str(server.api.camera("cam")["worker"]["pid"])
+
+        def switches():
+            total = 0
+            for task in set(os.listdir(f"/proc/{pid}/task")) - {pid}:
+                text = harness.read_text(f"/proc/{pid}/task/{task}/status")
+                total += int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.M)[1])
+            return total
+        self.wait_age(1)
+        before = switches()
+        self.wait_age(7)
+        self.assertLessEqual(switches() - before, 2)
+        self.trigger(server, duration_seconds=5)
+        wait_until(lambda: switches() - before > 8, what="it works when it is wanted")
 
     def test_events_mode_ignores_motion(self):
         server = self.start({"mode": "events", "pre_buffer_seconds": 0, "post_buffer_seconds": 1})

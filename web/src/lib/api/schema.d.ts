@@ -965,6 +965,7 @@ export interface components {
              * @description Milliseconds since 1970 UTC.
              */
             last_seen: number | null;
+            recording_now: components["schemas"]["RecordingNow"];
             recording_active: boolean;
             reconnects: number;
             dropped_packets: number;
