@@ -123,6 +123,8 @@ test("two cameras play within 150 ms of each other", async () => {
 
 test("paused and stepped, both stand on the same moment", async () => {
   await page.getByRole("button", { name: "Pause" }).click();
+  // The clock is told ten times a second.
+  await page.waitForTimeout(300);
   const zeros = await playlistZeros((await recorded("gate"))[0].start + 1000);
   const before = Number(await timeline().getAttribute("aria-valuenow"));
   for (let i = 0; i < 5; i++) await page.keyboard.press(",");
@@ -133,6 +135,51 @@ test("paused and stepped, both stand on the same moment", async () => {
   await waitFor("both pictures to follow", async () => {
     const [a, b] = await walls(zeros);
     return Math.abs(a - b) < 70;
+  });
+});
+
+/** Pixels from the left of the page for a moment on the timeline. */
+async function pointOf(time, lane = 0) {
+  const box = await timeline().boundingBox();
+  const [from, to] = (await timeline().getAttribute("data-view")).split("-").map(Number);
+  return { x: box.x + (box.width * (time - from)) / (to - from), y: box.y + 45 + lane * 35 };
+}
+
+test("dragging over the timeline shows small pictures, and seeks when let go", async () => {
+  const [first] = await recorded("gate");
+  const at = await waitFor(
+    "a preview on the server",
+    async () => {
+      const path = `${api}/recordings/preview/gate/index?start=${first.start}&end=${Date.now()}`;
+      const { times } = await call("GET", path);
+      return times[0];
+    },
+    60_000,
+  );
+  await page.goto("/recordings/gate");
+  await waitFor(
+    "the timeline",
+    async () => Number(await timeline().getAttribute("data-ranges")) > 0,
+  );
+  let asked = 0;
+  page.on("request", (request) => (asked += request.url().includes("index.m3u8") ? 1 : 0));
+  const from = await pointOf(at - 5_000);
+  const to = await pointOf(at + 2_000);
+  await page.mouse.move(from.x, from.y);
+  await page.mouse.down();
+  await page.mouse.move(to.x, to.y, { steps: 12 });
+  const picture = page.getByTestId("timeline-hover").getByRole("img");
+  await picture.waitFor();
+  const width = await waitFor("the picture's bytes", () =>
+    picture.evaluate((image) => image.naturalWidth),
+  );
+  console.log(`# the preview is ${width} pixels wide`);
+  assert.equal(asked, 0, "nothing is sought while dragging");
+  await shoot(page, "recordings-preview.png");
+  await page.mouse.up();
+  await waitFor("the picture that was let go at", async () => {
+    const now = Number(await timeline().getAttribute("aria-valuenow"));
+    return Math.abs(now - at) < 12_000 && asked > 0;
   });
 });
 

@@ -37,7 +37,9 @@ export function useLanes(cameras: Camera[], bounds: View, live: boolean): Lanes 
   const lanes = useMemo(
     () =>
       cameras.map((camera, i) => {
-        const shown = locked[i]?.filter(({ start, end }) => start < bounds.end && end > bounds.start);
+        const shown = locked[i]?.filter(
+          ({ start, end }) => start < bounds.end && end > bounds.start,
+        );
         return makeLane(camera, timelines.data[i], shown);
       }),
     [cameras, timelines.data, locked, bounds],

@@ -61,7 +61,8 @@ function press(key: string, keys: PlaybackKeys): boolean {
 export function usePlaybackKeys(keys: PlaybackKeys) {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (isTyping(event.target, event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (isTyping(event.target, event.key) || event.ctrlKey || event.metaKey || event.altKey)
+        return;
       if (press(event.key.toLowerCase(), keys)) event.preventDefault();
     };
     window.addEventListener("keydown", onKey);

@@ -14,7 +14,10 @@ const settledMs = 90_000;
 
 const steps = [1, 2, 5, 10].map((seconds) => seconds * 1000);
 
-/** Moments are rounded down to this, so that neighbouring pixels share a picture. */
+/**
+ * Moments are rounded up to this, so that neighbouring pixels share a picture: the server gives the
+ * last one before, and there is none before the first.
+ */
 export function previewStep(msPerPixel: number): number {
   return steps.find((step) => step >= msPerPixel * 4) ?? 10_000;
 }
@@ -31,7 +34,7 @@ export class PreviewLoader {
 
   /** Shows the picture of the moment as soon as it is here. */
   want(time: number, step: number): void {
-    const key = Math.floor(time / step) * step;
+    const key = Math.ceil(time / step) * step;
     if (key === this.wanted) return;
     this.wanted = key;
     const known = this.known.get(key);
