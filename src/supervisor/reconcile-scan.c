@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/file.h"
 #include "lib/store/recordings.h"
@@ -14,14 +15,22 @@
 /* visit: 0 go on, 1 stop, -errno. */
 typedef int (*visit_name)(const char *name, int dir_fd, void *arg);
 
-static int each_name(const char *path, visit_name visit, void *arg)
+/* flags: O_NOFOLLOW, or 0 for the recordings folder itself. A link in place of a camera's folder
+ * leads to files that are somebody else's. */
+static int each_name(const char *path, int flags, visit_name visit, void *arg)
 {
-    DIR *dir = opendir(path);
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     const struct dirent *entry;
     int r = 0;
 
-    if (!dir)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : -errno;
+    if (!dir) {
+        r = -errno;
+        (void)close(fd);
+        return r;
+    }
     // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this stream
     while (r == 0 && (entry = readdir(dir)))
         if (entry->d_name[0] != '.')
@@ -81,7 +90,7 @@ static int visit_hour(const char *name, int dir_fd, void *arg)
         nvr_fmt(path, sizeof(path), "%s/%s/%s/%s", scan->root, scan->id, scan->date, name) < 0)
         return 0;
     scan->hour = name;
-    return each_name(path, visit_file, scan);
+    return each_name(path, O_NOFOLLOW, visit_file, scan);
 }
 
 static int visit_date(const char *name, int dir_fd, void *arg)
@@ -94,7 +103,7 @@ static int visit_date(const char *name, int dir_fd, void *arg)
         nvr_fmt(path, sizeof(path), "%s/%s/%s", scan->root, scan->id, name) < 0)
         return 0;
     scan->date = name;
-    return each_name(path, visit_hour, scan);
+    return each_name(path, O_NOFOLLOW, visit_hour, scan);
 }
 
 static int visit_camera(const char *name, int dir_fd, void *arg)
@@ -106,7 +115,7 @@ static int visit_camera(const char *name, int dir_fd, void *arg)
     if (!nvr_slug_is_valid(name) || nvr_path_join(path, sizeof(path), scan->root, name) < 0)
         return 0;
     scan->id = name;
-    return each_name(path, visit_date, scan);
+    return each_name(path, O_NOFOLLOW, visit_date, scan);
 }
 
 static int visit_row(const struct nvr_recording *recording, void *arg)
@@ -130,14 +139,14 @@ int reconcile_scan(const char *recordings_dir, struct nvr_store *store, const ch
     nvr_store_read_end(store, db);
     if (r == 0)
         r = nvr_path_join(path, sizeof(path), recordings_dir, id);
-    return r < 0 ? r : each_name(path, visit_date, &scan);
+    return r < 0 ? r : each_name(path, O_NOFOLLOW, visit_date, &scan);
 }
 
 bool reconcile_has_old_files(const char *recordings_dir, int64_t before_s)
 {
     struct scan scan = {.root = recordings_dir, .before_s = before_s};
 
-    return each_name(recordings_dir, visit_camera, &scan) == 1 && scan.found;
+    return each_name(recordings_dir, 0, visit_camera, &scan) == 1 && scan.found;
 }
 
 struct id_list {
@@ -165,7 +174,7 @@ int reconcile_list_cameras(const char *recordings_dir, char (**ret_ids)[NVR_SLUG
                            size_t *ret_count)
 {
     struct id_list list = {0};
-    const int r = each_name(recordings_dir, add_camera, &list);
+    const int r = each_name(recordings_dir, 0, add_camera, &list);
 
     if (r < 0) {
         free(list.ids);

@@ -4,6 +4,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import time
 
 import harness
 import mp4
@@ -77,6 +78,61 @@ class Mounted(harness.TestCase):
                            "recording goes on")
         harness.wait_until(lambda: server.api.request("GET", "/health").status == 200)
 
+    def mount_disk(self, path, size_mb):
+        """A real file system in a file: one that can be frozen."""
+        image = os.path.join(self.folder, "disk.img")
+        with open(image, "wb") as file:
+            file.truncate(size_mb << 20)
+        os.makedirs(path, exist_ok=True)
+        for command in (["mkfs.ext4", "-q", image], ["mount", "-o", "loop", image, path]):
+            try:
+                answer = subprocess.run(command, capture_output=True, text=True, check=False)
+            except FileNotFoundError as error:
+                self.skipTest(str(error))
+            if answer.returncode:
+                self.skipTest(f"{command[0]} does not work here: {answer.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "-l", path], check=False)
+
+    def freeze(self, path, how):
+        return subprocess.run(["fsfreeze", how, path], capture_output=True, text=True, check=False,
+                              timeout=30)
+
+    def test_disk_that_does_not_answer(self):
+        """Frozen: every write to it waits. Live goes on, the API answers, the state says why nothing is
+        recorded, a camera can be stopped; when the disk answers again, recording resumes by itself."""
+        camera = self.simcam(f"cam/main {media('h264-aac.mp4')}", f"two/main {media('h264.mp4')}")
+        server = self.nvr(start=False)
+        self.mount_disk(server.recordings_dir, 64)
+        server.start()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        self.add_camera(server, "two", camera.url("two/main"))
+        self.wait_recordings(server, "cam", 1)
+        self.wait_recordings(server, "two", 1)
+        pid = server.api.get("/workers/cam")["pid"]
+        answer = self.freeze(server.recordings_dir, "-f")
+        if answer.returncode:
+            self.skipTest("cannot freeze here: " + answer.stderr)
+        self.addCleanup(self.freeze, server.recordings_dir, "-u")
+        harness.wait_until(lambda: "does not answer" in (server.api.camera("cam")["error"] or ""),
+                           40, "the state tells it")
+        item = server.api.camera("cam")
+        self.assertEqual((item["status"], item["error_code"]), ("online", "disk"))
+        self.assertEqual(server.api.get("/workers/cam")["pid"], pid, "its heartbeats go on")
+        self.assertEqual(server.api.get("/workers/cam")["state"], "running")
+        begin = time.monotonic()
+        server.api.post("/api/v1/cameras/two/stop")
+        harness.wait_until(lambda: "the disk does not answer" in server.text(), 15, "the stop is over")
+        self.assertLess(time.monotonic() - begin, 10)
+        self.assertEqual(self.freeze(server.recordings_dir, "-u").returncode, 0)
+        harness.wait_until(lambda: server.api.camera("cam")["recording_active"] and
+                           not server.api.camera("cam")["error"], 40, "it records again")
+        self.assertEqual(server.api.get("/workers/cam")["pid"], pid, "the same process")
+        server.api.post("/api/v1/cameras/two/start")
+        self.wait_status(server, "two")
+        server.terminate()
+        for path in server.segment_files():
+            self.assert_plays(path)
+
     def remount(self, path, how):
         return subprocess.run(["mount", "-o", f"remount,{how}", path], capture_output=True,
                               check=False).returncode == 0
@@ -125,6 +181,27 @@ class Folders(harness.TestCase):
         harness.wait_until(lambda: len(server.segment_files("cam")) > len(files), 60, "a new file")
         # What was closed while the folder was away is indexed, too.
         harness.wait_until(lambda: len(server.api.recordings("cam")) >= len(files), 60, "every row")
+
+    def test_folder_that_leads_into_another_cameras(self):
+        """A symbolic link in place of a camera's folder: two would write into one."""
+        camera = self.simcam(f"cam/main {media('h264.mp4')}")
+        server = self.nvr()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        self.wait_recordings(server, "cam", 1)
+        os.symlink(os.path.join(server.recordings_dir, "cam"),
+                   os.path.join(server.recordings_dir, "other"))
+        self.add_camera(server, "other", camera.url("cam/main"))
+        self.wait_status(server, "other")
+        item = server.api.camera("other")
+        self.assertEqual(item["error_code"], "disk")
+        self.assertFalse(item["recording_active"])
+        self.assertEqual(server.api.recordings("other"), [])
+        answer = server.api.request("POST", "/api/v1/cameras", {
+            "id": "CAM", "name": "CAM", "stream": {"url": camera.url("cam/main")}})
+        self.assertEqual(answer.status, 422, "ids differ by more than case")
+        os.unlink(os.path.join(server.recordings_dir, "other"))
+        server.api.post("/api/v1/cameras/other/restart")
+        harness.wait_until(lambda: server.api.camera("other")["recording_active"], 40, "it records")
 
     def wait_missing(self, server):
         def told():
