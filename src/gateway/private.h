@@ -49,6 +49,7 @@ void nvr_handle_snapshot(struct nvr_http_request *request, void *arg);
 void nvr_handle_live(struct nvr_http_request *request, void *arg);
 void nvr_handle_events(struct nvr_http_request *request, void *arg);
 void nvr_handle_timeline(struct nvr_http_request *request, void *arg);
+void nvr_handle_gaps(struct nvr_http_request *request, void *arg);
 void nvr_handle_coverage(struct nvr_http_request *request, void *arg);
 void nvr_handle_playlist(struct nvr_http_request *request, void *arg);
 void nvr_handle_preview(struct nvr_http_request *request, void *arg);

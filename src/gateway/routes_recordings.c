@@ -339,6 +339,8 @@ const struct nvr_route nvr_recording_routes[] = {
      "What is recorded in a span of time", JSON},
     {NVR_HTTP_GET, 0, "/api/v1/recordings/coverage", nvr_handle_coverage, "recordings",
      "Recorded time per day", JSON},
+    {NVR_HTTP_GET, 0, "/api/v1/recordings/gaps", nvr_handle_gaps, "recordings",
+     "What was not recorded, and why", JSON},
     {NVR_HTTP_GET, 0, "/api/v1/recordings/playback/{camera}/index.m3u8", nvr_handle_playlist,
      "recordings", "HLS playlist of any span of time", NULL},
     {NVR_HTTP_GET, 0, "/api/v1/recordings/preview/{camera}", nvr_handle_preview, "recordings",

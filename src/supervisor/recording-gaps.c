@@ -16,6 +16,7 @@ NVR_LOG_TOPIC("recording");
 
 #define TICK_MS 1000
 #define LIFE_MS 5000 /* how often the lock file says that we live */
+#define FLUSH_MS 2000
 #define REPORT_MAX_MS (INT64_C(86400) * 1000)
 
 static const struct nvr_metric gap_seconds = {
@@ -389,6 +390,10 @@ int recording_gaps_start(struct nvr_supervisor *sv)
     for (struct camera *camera = sv->cameras; camera; camera = camera->next)
         load(camera, db);
     nvr_store_read_end(sv->store, db);
+    /* The first answer of the API says so already. */
+    r = nvr_store_flush(sv->store, FLUSH_MS);
+    if (r < 0)
+        (void)log_warn_err(r, "write why cameras were not recorded");
     return uv_timer_start(sv->gaps_timer, on_tick, TICK_MS, TICK_MS);
 }
 

@@ -12,8 +12,8 @@
 #include "lib/config/signing_key.h"
 #include "lib/ipc/bus.h"
 #include "lib/ipc/rpc.h"
-#include "lib/media/gaps.h"
 #include "lib/ring/ring.h"
+#include "lib/store/history.h"
 #include "lib/store/store.h"
 #include "lib/store/triggers.h"
 
@@ -103,14 +103,7 @@ json_t *nvr_supervisor_cameras_to_json(struct nvr_supervisor *sv); /* array */
 /* The file that is being written: from when to when it surely has pictures. false: none. */
 bool nvr_supervisor_recording_now(struct nvr_supervisor *sv, const char *id, int64_t *ret_start_ms,
                                   int64_t *ret_end_ms);
-/* What is known at this moment and stands in no row yet. */
-struct nvr_recording_view {
-    int64_t file_start_ms, file_end_ms; /* recorded, without a row; 0: nothing */
-    int64_t known_until_ms;             /* later nobody knows yet what was recorded */
-    int cause;                          /* why nothing is recorded now; -1: it is, or not known */
-    int64_t since_ms;                   /* it is so since; 0: not known */
-    char detail[NVR_CAUSE_DETAIL_SIZE];
-};
+/* For nvr_history_read(). */
 void nvr_supervisor_recording_view(struct nvr_supervisor *sv, const char *id,
                                    struct nvr_recording_view *ret_view);
 enum nvr_camera_action { NVR_CAMERA_RESTART, NVR_CAMERA_START, NVR_CAMERA_STOP };

@@ -63,6 +63,10 @@ class WebSocket:
         masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
         self.socket.sendall(bytes([0x80 | opcode, 0x80 | len(payload)]) + mask + masked)
 
+    def send_text(self, text):
+        """At most 125 bytes."""
+        self._send(TEXT, text.encode())
+
     def _frame(self):
         first, second = self._take(2)
         size = second & 127

@@ -352,6 +352,15 @@ int nvr_supervisor_camera_remove(struct nvr_supervisor *supervisor, const char *
     return nvr_config_find_camera(supervisor->config, id) ? 0 : -ENOENT;
 }
 
+void nvr_supervisor_recording_view(struct nvr_supervisor *supervisor, const char *id,
+                                   struct nvr_recording_view *ret_view)
+{
+    *ret_view = (struct nvr_recording_view){.known_until_ms = INT64_MAX / 8, .cause = -1};
+    if (nvr_supervisor_recording_now(supervisor, id, &ret_view->file_start_ms,
+                                     &ret_view->file_end_ms))
+        ret_view->known_until_ms = ret_view->file_end_ms;
+}
+
 bool nvr_supervisor_recording_now(struct nvr_supervisor *supervisor, const char *id,
                                   int64_t *ret_start_ms, int64_t *ret_end_ms)
 {

@@ -301,6 +301,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was not recorded, and why */
+        get: operations["getGaps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recordings/{id}": {
         parameters: {
             query?: never;
@@ -1098,10 +1115,41 @@ export interface components {
                 /** @description Holes below 1.5 s are closed. */
                 ranges: number[][];
                 /** @description [start, end) of the file that is being written, which is in no range yet; null: none in this span. */
-                recording?: number[] | null;
+                recording: number[] | null;
                 segments: number;
                 /** Format: int64 */
                 bytes: number;
+                /**
+                 * Format: int64
+                 * @description Before this nothing is known of the camera; null: nothing at all.
+                 */
+                known_from: number | null;
+                /** @description [start, end) of the part of the span that something is known of: recorded_ms + gap_ms is its length, exactly. It ends now, or where the file being written surely has pictures. */
+                known: number[];
+                /**
+                 * Format: int64
+                 * @description Of ranges and recording together.
+                 */
+                recorded_ms: number;
+                /** Format: int64 */
+                gap_ms: number;
+                gaps: components["schemas"]["Gap"][];
+                /** @description Who asked when for a recording. */
+                marks: {
+                    /**
+                     * Format: int64
+                     * @description Milliseconds since 1970 UTC.
+                     */
+                    start: number;
+                    /**
+                     * Format: int64
+                     * @description Milliseconds since 1970 UTC.
+                     */
+                    end: number;
+                    /** @enum {string} */
+                    kind: "motion" | "event" | "manual";
+                    label: string;
+                }[];
             }[];
         };
         Coverage: {
@@ -1114,6 +1162,12 @@ export interface components {
                     recorded_ms: number;
                     /** Format: int64 */
                     bytes: number;
+                    /** Format: int64 */
+                    gap_ms: number;
+                    /** @description Milliseconds of gaps by cause; causes without any are left out. */
+                    causes: {
+                        [key: string]: number;
+                    };
                 }[];
             }[];
         };
@@ -1350,6 +1404,46 @@ export interface components {
         };
         /** @description Defaults filled in; keys that Heron does not know stay. All members may be left out of a patch. */
         ConfigSection: components["schemas"]["StorageConfig"] | components["schemas"]["SystemConfig"] | components["schemas"]["PreferencesConfig"];
+        /**
+         * @description camera: it delivers nothing that can be recorded; network: it cannot be reached; disk: nothing can be written; overload: the disk or the machine was too slow; operator: somebody wanted it so; schedule: mode or calendar wanted it so; retention: recorded, and deleted since; system: Heron or the machine was not running.
+         * @enum {string}
+         */
+        GapCause: "camera" | "network" | "disk" | "overload" | "operator" | "schedule" | "retention" | "system";
+        Gap: {
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970 UTC.
+             */
+            start: number;
+            /**
+             * Format: int64
+             * @description Milliseconds since 1970 UTC.
+             */
+            end: number;
+            cause: components["schemas"]["GapCause"];
+            /** @description A sentence for people; empty: none. */
+            detail: string;
+        };
+        GapList: {
+            items: {
+                camera: string;
+                /**
+                 * Format: int64
+                 * @description Milliseconds since 1970 UTC.
+                 */
+                start: number;
+                /**
+                 * Format: int64
+                 * @description Milliseconds since 1970 UTC.
+                 */
+                end: number;
+                cause: components["schemas"]["GapCause"];
+                /** @description A sentence for people; empty: none. */
+                detail: string;
+            }[];
+            /** @description There are more than limit: ask from the end of the last one. */
+            more: boolean;
+        };
         /** @description A recording's place in its camera's hash chain. */
         EvidenceLink: {
             /** Format: int64 */
@@ -2196,6 +2290,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getGaps: {
+        parameters: {
+            query: {
+                /** @description Camera id; may be repeated. Absent: all cameras. */
+                camera?: components["parameters"]["Cameras"];
+                /** @description From (inclusive). */
+                start: string;
+                /** @description To (exclusive). */
+                end: string;
+                /** @description Leave out shorter ones. */
+                min_ms?: number;
+                /** @description At most so many. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GapList"];
                 };
             };
             400: components["responses"]["BadRequest"];
