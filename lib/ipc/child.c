@@ -119,6 +119,13 @@ int nvr_child_enter(struct nvr_child *child, enum nvr_sandbox_network network,
                     const char *const *read_paths, const char *write_path)
 {
     const char *const write_paths[] = {write_path, NULL};
+
+    return nvr_child_enter_paths(child, network, read_paths, write_paths);
+}
+
+int nvr_child_enter_paths(struct nvr_child *child, enum nvr_sandbox_network network,
+                          const char *const *read_paths, const char *const *write_paths)
+{
     int keep[KEEP_FDS_MAX];
     struct nvr_sandbox_options options = {
         .network = network,

@@ -30,6 +30,9 @@ int nvr_child_run(int fd, const struct nvr_child_role *role, void *arg);
  * -errno: do not go on. */
 NVR_CHECK int nvr_child_enter(struct nvr_child *child, enum nvr_sandbox_network network,
                               const char *const *read_paths, const char *write_path);
+/* The same with several folders to write in (NULL-terminated). */
+NVR_CHECK int nvr_child_enter_paths(struct nvr_child *child, enum nvr_sandbox_network network,
+                                    const char *const *read_paths, const char *const *write_paths);
 bool nvr_child_is_inside(const struct nvr_child *child);
 /* Leave the loop; what is queued for the core is flushed first. */
 void nvr_child_end(struct nvr_child *child, int status);

@@ -6,5 +6,6 @@ int nvr_still_run(const char *name, int fd);   /* one picture out of encoded vid
 int nvr_preview_run(const char *name, int fd); /* small pictures for the timeline */
 int nvr_index_run(const char *name, int fd);   /* what a segment file holds; repairs cut tails */
 int nvr_check_run(const char *name, int fd);   /* are a file's bytes the recorded ones? */
+int nvr_keeper_run(const char *name, int fd);  /* files to other places, and back */
 
 #endif
