@@ -262,8 +262,8 @@ NVR_CHECK int segment_parse(const char *camera_id, const json_t *params,
                             struct nvr_recording *ret_recording);
 void segment_store(struct camera *camera, const struct nvr_rpc_request *request);
 /* In a write job: the row, with the marks that triggers and protected ranges leave on it. */
-NVR_CHECK int segment_write_row(struct nvr_db *db, const struct nvr_recording *recording,
-                                int64_t pre_ms, int64_t post_ms);
+NVR_CHECK int segment_write_row(struct nvr_db *db, struct nvr_recording *recording, int64_t pre_ms,
+                                int64_t post_ms);
 
 /* rows.c: the cameras' rows and their status log */
 void rows_write_camera(struct camera *camera, bool log_status);

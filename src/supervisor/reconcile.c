@@ -253,7 +253,7 @@ struct upsert {
 
 static int write_row(struct nvr_db *db, void *arg)
 {
-    const struct upsert *upsert = arg;
+    struct upsert *upsert = arg;
 
     return segment_write_row(db, &upsert->recording, upsert->pre_ms, upsert->post_ms);
 }

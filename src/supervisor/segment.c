@@ -13,6 +13,7 @@ NVR_LOG_TOPIC("segment");
 
 #define FILE_SIZE_MAX (INT64_C(1) << 40)
 #define DURATION_MAX_MS (INT64_C(3600) * 1000)
+#define STARTS_MAX 100 /* files of one camera that begin in one millisecond, nearly */
 
 struct segment_write {
     struct nvr_supervisor *supervisor;
@@ -144,10 +145,34 @@ int segment_parse(const char *camera_id, const json_t *params, struct nvr_record
     return get_keys(json_object_get(params, "keyframes"), recording);
 }
 
-int segment_write_row(struct nvr_db *db, const struct nvr_recording *recording, int64_t pre_ms,
+/* A clock that was set back lets a second file begin in the same millisecond: it goes in behind the
+ * first one, whose row it must not take. */
+static int free_start(struct nvr_db *db, struct nvr_recording *recording)
+{
+    NVR_AUTO_FREE struct nvr_recording *other = malloc(sizeof(*other));
+
+    if (!other)
+        return -ENOMEM;
+    for (int i = 0; i < STARTS_MAX; i++) {
+        const int r = nvr_recordings_get(db, recording->camera_id, recording->start_ms, other);
+
+        if (r == -ENOENT || (r == 0 && strcmp(other->file_path, recording->file_path) == 0))
+            return 0;
+        if (r < 0)
+            return r;
+        recording->start_ms++;
+        recording->end_ms = NVR_MAX(recording->end_ms, recording->start_ms);
+    }
+    return -EEXIST;
+}
+
+int segment_write_row(struct nvr_db *db, struct nvr_recording *recording, int64_t pre_ms,
                       int64_t post_ms)
 {
-    int r = nvr_recordings_upsert(db, recording);
+    int r = free_start(db, recording);
+
+    if (r == 0)
+        r = nvr_recordings_upsert(db, recording);
 
     if (r == 0)
         r = nvr_triggers_mark(db, recording->camera_id, recording->start_ms, recording->end_ms,
@@ -159,7 +184,7 @@ int segment_write_row(struct nvr_db *db, const struct nvr_recording *recording, 
 
 static int write_row(struct nvr_db *db, void *arg)
 {
-    const struct segment_write *write = arg;
+    struct segment_write *write = arg;
 
     return segment_write_row(db, &write->recording, write->pre_ms, write->post_ms);
 }

@@ -147,10 +147,13 @@ void run_feed(struct run *run)
                                          .samples_count = 1,
                                          .data = data,
                                          .data_size = size};
-    struct nvr_ring_entry entry = {
-        .dts_us = run_now_us(run), .duration_us = RUN_FRAME_US, .flags = key ? NVR_RING_KEY : 0};
+    struct nvr_ring_entry entry = {.dts_us = run_now_us(run),
+                                   .duration_us = RUN_FRAME_US,
+                                   .flags = (key ? NVR_RING_KEY : 0u) |
+                                            (run->broken_off ? NVR_RING_DISCONTINUITY : 0u)};
     uint8_t *dst;
 
+    run->broken_off = false;
     assert_true(size <= sizeof(data));
     for (size_t i = 0; i < size; i += 8) {
         const uint64_t word = faulty_random(&run->seed);

@@ -31,7 +31,8 @@ struct run {
     struct nvr_recorder *recorder;
     uint64_t frames; /* fed so far */
     int64_t start_us;
-    size_t largest; /* bytes of a frame, at most */
+    size_t largest;  /* bytes of a frame, at most */
+    bool broken_off; /* the next frame's time does not continue */
 
     struct nvr_segment reported[RUN_FILES_MAX];
     size_t reported_count;

@@ -231,6 +231,42 @@ static void a_hanging_disk_holds_up_no_stop(void **state)
     free(run);
 }
 
+/* The same four seconds come twice: each file has its name, none is overwritten. */
+static void a_clock_that_goes_back_overwrites_nothing(void **state)
+{
+    struct run *run = calloc(1, sizeof(*run));
+    struct run_files *files = calloc(1, sizeof(*files));
+
+    (void)state;
+    assert_true(run && files);
+    run_begin(run, 5, RING_SIZE);
+    run_start_recorder(run, &options);
+    run_feed_many(run, 60);
+    run->start_us -= 4 * INT64_C(1000000);
+    run->broken_off = true;
+    run_feed_many(run, 90);
+    run->start_us -= 3600 * INT64_C(1000000);
+    run->broken_off = true;
+    run_feed_many(run, 60);
+    run_end_recorder(run);
+    assert_int_equal(run->errors, 0);
+    assert_int_equal(run->gaps_count, 0);
+    run_scan(run, files);
+    run_check_reported(run, files);
+    assert_int_equal(files->count, run->reported_count);
+    uint64_t frames = 0;
+
+    for (size_t i = 0; i < files->count; i++) {
+        assert_int_equal(files->items[i].result, 0);
+        frames += files->items[i].segment.frames;
+    }
+    assert_int_equal(frames, run->frames);
+    run_files_done(files);
+    run_remove(run);
+    free(files);
+    free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_file_that_cannot_be_cut_back_is_left_to_the_index),
         cmocka_unit_test(a_disk_that_hangs_is_told_and_the_loss_is_a_gap),
         cmocka_unit_test(a_hanging_disk_holds_up_no_stop),
+        cmocka_unit_test(a_clock_that_goes_back_overwrites_nothing),
     };
 
     nvr_log_set_level(NVR_LOG_ERROR);

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -290,6 +292,63 @@ static int parse(const char *text)
     return segment_parse("cam", params, &recording);
 }
 
+static int job_segment(struct nvr_db *db, void *arg)
+{
+    return segment_write_row(db, arg, 0, 0);
+}
+
+static int count_row(const struct nvr_recording *recording, void *arg)
+{
+    unsigned *count = arg;
+
+    (void)recording;
+    (*count)++;
+    return 0;
+}
+
+/* The clock was set back: another file begins in the same millisecond. */
+static void test_two_files_of_one_start(void **state)
+{
+    char folder[] = "/tmp/heron-test-XXXXXX";
+    char path[64];
+    struct nvr_recording first = {.camera_id = "cam",
+                                  .stream = "main",
+                                  .tier = "hot",
+                                  .file_path = "cam/a.mp4",
+                                  .start_ms = 5000,
+                                  .end_ms = 6000,
+                                  .file_size = 10};
+    struct nvr_recording second = first;
+    struct nvr_store *store;
+    struct nvr_db *db;
+    unsigned count = 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/nvr.db", folder);
+    assert_int_equal(nvr_store_open(path, &store), 0);
+    (void)snprintf(second.file_path, sizeof(second.file_path), "cam/b.mp4");
+    for (int i = 0; i < 2; i++) { /* reported again: the same rows */
+        first.start_ms = second.start_ms = 5000;
+        assert_int_equal(nvr_store_write(store, job_segment, NULL, &first), 0);
+        assert_int_equal(nvr_store_write(store, job_segment, NULL, &second), 0);
+        assert_int_equal(nvr_store_flush(store, 5000), 0);
+        assert_int_equal(first.start_ms, 5000);
+        assert_int_equal(second.start_ms, 5001);
+    }
+    assert_int_equal(nvr_store_read_begin(store, &db), 0);
+    assert_int_equal(nvr_recordings_each(db, "cam", 0, INT64_MAX, false, count_row, &count), 0);
+    assert_int_equal(count, 2);
+    nvr_store_read_end(store, db);
+    nvr_store_close(store);
+    for (const char *const *tail = (const char *const[]){"", "-wal", "-shm", ".lock", NULL}; *tail;
+         tail++) {
+        (void)snprintf(path, sizeof(path), "%s/nvr.db%s", folder, *tail);
+        (void)unlink(path);
+    }
+    (void)rmdir(folder);
+}
+
 static void test_segment(void **state)
 {
     static const char good[] =
@@ -348,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_diff_with_moved_files),
         cmocka_unit_test(test_name_time),
         cmocka_unit_test(test_segment),
+        cmocka_unit_test(test_two_files_of_one_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
