@@ -128,11 +128,11 @@ static void read_stream(const json_t *stream, struct nvr_camera_config *camera)
 static uint16_t minutes_of(const json_t *entry, const char *key)
 {
     const char *text = nvr_config_text(entry, key);
-    const struct nvr_str hours = {text, 2}, minutes = {text + 3, 2};
+    struct nvr_str minutes = nvr_str_from(text);
+    const struct nvr_str hours = nvr_str_cut(&minutes, ':');
     uint64_t h = 0, m = 0;
 
-    if (strlen(text) != 5 || nvr_str_to_u64(hours, 24, &h) < 0 ||
-        nvr_str_to_u64(minutes, 59, &m) < 0)
+    if (nvr_str_to_u64(hours, 24, &h) < 0 || nvr_str_to_u64(minutes, 59, &m) < 0)
         return 0;
     return (uint16_t)(h * 60 + m);
 }

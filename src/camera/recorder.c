@@ -567,6 +567,8 @@ static void *run(void *arg)
     bool more;
     int error;
 
+    /* By itself: in the sandbox no thread can write another's name. */
+    (void)pthread_setname_np(pthread_self(), "recorder");
     do {
         more = wait_for_work(r, &finish);
         drain(r);
@@ -613,8 +615,6 @@ static int start_thread(struct nvr_recorder *r)
     (void)pthread_attr_setstacksize(&attr, THREAD_STACK);
     e = -pthread_create(&r->thread, &attr, run, r);
     (void)pthread_attr_destroy(&attr);
-    if (e == 0)
-        (void)pthread_setname_np(r->thread, "recorder");
     return e;
 }
 

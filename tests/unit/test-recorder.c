@@ -292,6 +292,26 @@ static void preroll_goes_over_rings(void **state)
     assert_int_equal(b.segments, 2);
 }
 
+static void another_epoch_is_another_file(void **state)
+{
+    const struct nvr_ring_init init = {
+        .width = 1280, .height = 720, .codecs = "avc1.64001f", .size = 200};
+    uint32_t epoch;
+    struct bench b;
+
+    (void)state;
+    begin(&b);
+    publish(&b, 30);
+    assert_int_equal(nvr_ring_begin_epoch(b.ring, &init, &epoch), 0);
+    publish(&b, 40);
+    set_window(&b, time_of(25), time_of(50)); /* the pre-roll is of the epoch before */
+    publish(&b, 51);
+    wait_segments(&b, 2);
+    assert_file(&b, 0, 20, 30);
+    assert_file(&b, 1, 30, 50);
+    end(&b);
+}
+
 /* What the ring has lost of the pre-roll is lost; the oldest it has is taken, nothing is counted.
  */
 static void preroll_longer_than_the_ring(void **state)
@@ -348,6 +368,7 @@ int main(void)
         cmocka_unit_test(windows_join_without_a_hole),
         cmocka_unit_test(a_long_group_of_pictures_is_cut),
         cmocka_unit_test(preroll_goes_over_rings),
+        cmocka_unit_test(another_epoch_is_another_file),
         cmocka_unit_test(preroll_longer_than_the_ring),
         cmocka_unit_test(windows_follow_the_streams_clock),
     };
