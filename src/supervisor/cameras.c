@@ -185,9 +185,14 @@ static int take_row(const struct nvr_camera_row *row, void *arg)
     camera->stopped = row->stopped;
     camera->last_seen_ms = row->last_seen_ms;
     camera->created_ms = row->created_ms;
-    /* Heron was killed while it ran: its period ends when it was seen last. */
-    if (strcmp(row->status, camera_status_name(CAMERA_OFFLINE)) != 0)
-        rows_close_period(camera, NVR_MAX(row->last_seen_ms, row->updated_ms));
+    /* Heron was killed while it ran: the camera's period ends when either was seen last. An order
+     * to stop leaves every camera offline without an error. */
+    if (strcmp(row->status, camera_status_name(CAMERA_OFFLINE)) != 0 || row->error[0]) {
+        const int64_t seen_ms = NVR_MAX(row->last_seen_ms, row->updated_ms);
+
+        rows_close_period(camera, NVR_MIN(NVR_MAX(seen_ms, camera->supervisor->last_life_ms),
+                                          camera->supervisor->started_wall_ms));
+    }
     return 0;
 }
 

@@ -209,6 +209,14 @@ class Gaps(harness.TestCase):
         self.assertTrue(system, item["gaps"])
         self.assertLess(abs(max(gap["start"] for gap in system) - killed), 7000, item["gaps"])
         self.assertIn("network", [gap["cause"] for gap in item["gaps"]])
+        # The camera's own history says the same, without a hole.
+        periods = server.api.get("/api/v1/cameras/cam/history")["items"]
+        away = [p for p in periods if p["error"] == "Heron was not running"]
+        self.assertEqual(len(away), 1, periods)
+        self.assertLess(abs(away[0]["start"] - killed), 7000, periods)
+        self.assertIsNone(periods[0]["end"])
+        for newer, older in zip(periods, periods[1:]):
+            self.assertEqual(older["end"], newer["start"], periods)
 
     def test_disk_is_full(self):
         if os.geteuid() != 0:
