@@ -15,23 +15,13 @@
 #include "lib/base/buf.h"
 #include "lib/base/file.h"
 #include "lib/ipc/sandbox.h"
+#include "lib/store/copy.h"
 #include "lib/store/store.h"
-#include "src/cli/cli.h"
+#include "src/cli/doctor.h"
 
 #define FREE_LOW_BYTES (UINT64_C(1) << 30)
 
-enum verdict { GOOD, DOUBTFUL, BAD };
-
-struct doctor {
-    bool json;
-    json_t *items;
-    enum verdict worst;
-};
-
-static void say(struct doctor *doctor, enum verdict verdict, const char *name, const char *fmt, ...)
-    NVR_PRINTF(4, 5);
-
-static void say(struct doctor *doctor, enum verdict verdict, const char *name, const char *fmt, ...)
+void doctor_say(struct doctor *doctor, enum verdict verdict, const char *name, const char *fmt, ...)
 {
     static const char *const names[] = {"ok", "warning", "error"};
     char message[PATH_MAX + 256];
@@ -55,12 +45,12 @@ static void check_programs(struct doctor *doctor, const struct cli_paths *paths)
 
     for (size_t i = 0; i < NVR_ARRAY_SIZE(programs); i++) {
         if (access(programs[i], X_OK) < 0)
-            say(doctor, BAD, "programs", "%s: %s", programs[i], nvr_strerror(errno));
+            doctor_say(doctor, BAD, "programs", "%s: %s", programs[i], nvr_strerror(errno));
         else
-            say(doctor, GOOD, "programs", "%s", programs[i]);
+            doctor_say(doctor, GOOD, "programs", "%s", programs[i]);
     }
     if (!paths->web[0])
-        say(doctor, DOUBTFUL, "web", "no web interface beside %s", paths->bin);
+        doctor_say(doctor, DOUBTFUL, "web", "no web interface beside %s", paths->bin);
 }
 
 static bool check_storage(struct doctor *doctor, const struct cli_paths *paths)
@@ -69,21 +59,21 @@ static bool check_storage(struct doctor *doctor, const struct cli_paths *paths)
     char bytes[32];
 
     if (access(paths->data, F_OK) < 0) {
-        say(doctor, DOUBTFUL, "storage", "%s is made at the first start", paths->data);
+        doctor_say(doctor, DOUBTFUL, "storage", "%s is made at the first start", paths->data);
         return false;
     }
     if (access(paths->data, W_OK | X_OK) < 0 || statvfs(paths->data, &st) < 0) {
-        say(doctor, BAD, "storage", "%s: %s", paths->data, nvr_strerror(errno));
+        doctor_say(doctor, BAD, "storage", "%s: %s", paths->data, nvr_strerror(errno));
         return false;
     }
     const uint64_t left = (uint64_t)st.f_bavail * st.f_frsize;
 
     cli_format_bytes((double)left, bytes, sizeof(bytes));
     if (st.f_flag & ST_RDONLY)
-        say(doctor, BAD, "storage", "%s is read-only", paths->data);
+        doctor_say(doctor, BAD, "storage", "%s is read-only", paths->data);
     else
-        say(doctor, left < FREE_LOW_BYTES ? DOUBTFUL : GOOD, "storage", "%s: %s free", paths->data,
-            bytes);
+        doctor_say(doctor, left < FREE_LOW_BYTES ? DOUBTFUL : GOOD, "storage", "%s: %s free",
+                   paths->data, bytes);
     return true;
 }
 
@@ -99,7 +89,7 @@ static bool check_running(struct doctor *doctor, const struct cli_paths *paths)
 
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
         running = true;
-    say(doctor, GOOD, "server", running ? "running" : "not running");
+    doctor_say(doctor, GOOD, "server", running ? "running" : "not running");
     return running;
 }
 
@@ -111,20 +101,23 @@ static void check_database(struct doctor *doctor, const struct cli_paths *paths,
     if (nvr_path_join(path, sizeof(path), paths->data, "nvr.db") < 0)
         return;
     if (access(path, F_OK) < 0) {
-        say(doctor, GOOD, "database", "made at the first start");
+        doctor_say(doctor, GOOD, "database", "made at the first start");
         return;
     }
-    if (running) { /* it would be locked; the server's own health tells */
-        say(doctor, GOOD, "database", "%s, in use", path);
-        return;
-    }
-    const int r = nvr_store_open(path, &store);
+    int r = nvr_store_check_file(path); /* every page, also while it is in use */
 
+    if (r == 0 && !running)
+        r = nvr_store_open(path, &store);
     nvr_store_close(store);
-    if (r < 0)
-        say(doctor, BAD, "database", "%s: %s", path, nvr_strerror(r));
+    if (r == -EUCLEAN)
+        doctor_say(doctor, BAD, "database",
+                   "%s is damaged: restore a backup, or move it away (recordings are found again "
+                   "from disk)",
+                   path);
+    else if (r < 0)
+        doctor_say(doctor, BAD, "database", "%s: %s", path, nvr_strerror(r));
     else
-        say(doctor, GOOD, "database", "%s", path);
+        doctor_say(doctor, GOOD, "database", "%s is whole%s", path, running ? ", in use" : "");
 }
 
 /* In a child: there is no way out of the box again. */
@@ -154,11 +147,12 @@ static void check_sandbox(struct doctor *doctor)
     }
     (void)close(pipe_fds[0]);
     if (n != (ssize_t)sizeof(report))
-        say(doctor, BAD, "sandbox", "workers cannot be boxed");
+        doctor_say(doctor, BAD, "sandbox", "workers cannot be boxed");
     else
-        say(doctor, strcmp(nvr_sandbox_level(&report), "full") == 0 ? GOOD : DOUBTFUL, "sandbox",
-            "%s (Landlock %d, seccomp %s)%s%s", nvr_sandbox_level(&report), report.landlock_abi,
-            report.seccomp ? "yes" : "no", report.detail[0] ? ": " : "", report.detail);
+        doctor_say(doctor, strcmp(nvr_sandbox_level(&report), "full") == 0 ? GOOD : DOUBTFUL,
+                   "sandbox", "%s (Landlock %d, seccomp %s)%s%s", nvr_sandbox_level(&report),
+                   report.landlock_abi, report.seccomp ? "yes" : "no", report.detail[0] ? ": " : "",
+                   report.detail);
 }
 
 static void check_port(struct doctor *doctor, const char *host, int port, bool running)
@@ -171,11 +165,11 @@ static void check_port(struct doctor *doctor, const char *host, int port, bool r
         return;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (bind(fd, (const struct sockaddr *)&v4, sizeof(v4)) == 0)
-        say(doctor, GOOD, "port", "%s:%d is free", host, port);
+        doctor_say(doctor, GOOD, "port", "%s:%d is free", host, port);
     else if (errno == EADDRINUSE && running)
-        say(doctor, GOOD, "port", "%s:%d is in use, by Heron I think", host, port);
+        doctor_say(doctor, GOOD, "port", "%s:%d is in use, by Heron I think", host, port);
     else
-        say(doctor, BAD, "port", "%s:%d: %s", host, port, nvr_strerror(errno));
+        doctor_say(doctor, BAD, "port", "%s:%d: %s", host, port, nvr_strerror(errno));
 }
 
 int cmd_doctor(const struct cli_options *options)
@@ -199,6 +193,11 @@ int cmd_doctor(const struct cli_options *options)
     const bool running = there && check_running(&doctor, &paths);
 
     check_database(&doctor, &paths, running);
+    if (there) {
+        doctor_check_recordings(&doctor, &paths);
+        doctor_check_evidence_key(&doctor, &paths);
+    }
+    doctor_check_machine(&doctor);
     check_sandbox(&doctor);
     check_port(&doctor, host, port, running);
     if (options->json) {

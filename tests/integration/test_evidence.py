@@ -253,6 +253,28 @@ class Commands(Recorded):
         self.assertNotIn("key", names)
         self.assertIn("nvr.db", names.split())
 
+    def test_doctor(self):
+        server = self.record(1)
+
+        def look():
+            body = json.loads(nvr(server, "doctor", "--json").stdout)
+            return body["ok"], {item["check"]: item for item in body["items"]}
+        _, checks = look()
+        for name in ("database", "recordings", "disk", "evidence"):
+            self.assertEqual(checks[name]["status"], "ok", checks[name])
+        self.assertIn("in use", checks["database"]["message"])
+        for name in ("clock", "files", "inotify"):
+            self.assertIn(name, checks)
+        self.assertEqual(server.terminate(), 0)
+        os.chmod(os.path.join(server.data, "evidence.key"), 0o644)
+        with open(server.database, "r+b") as file:
+            file.seek(8192)
+            file.write(b"\xff" * 16384)
+        ok, checks = look()
+        self.assertFalse(ok)
+        self.assertEqual(checks["evidence"]["status"], "error")
+        self.assertEqual(checks["database"]["status"], "error")
+
     def test_bad_backups(self):
         server = self.nvr(start=False)
         marker = os.path.join(server.data, "nvr.db")
