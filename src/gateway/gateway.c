@@ -12,23 +12,28 @@
 
 NVR_LOG_TOPIC("gateway");
 
+/* In the order of matching: what is named before what is a parameter. */
+static const struct {
+    const struct nvr_route *routes;
+    const size_t *count;
+} all_routes[] = {
+    {nvr_camera_routes, &nvr_camera_routes_count},
+    {nvr_record_routes, &nvr_record_routes_count},
+    {nvr_storage_routes, &nvr_storage_routes_count},
+    {nvr_recording_routes, &nvr_recording_routes_count},
+    {nvr_system_routes, &nvr_system_routes_count},
+    {nvr_config_routes, &nvr_config_routes_count},
+    {nvr_evidence_routes, &nvr_evidence_routes_count},
+    {nvr_static_routes, &nvr_static_routes_count},
+};
+
 /* One gateway per process: the tables carry its address. */
-static struct nvr_route_table tables[7];
+static struct nvr_route_table tables[NVR_ARRAY_SIZE(all_routes)];
 
 const struct nvr_route_table *nvr_gateway_get_tables(struct nvr_gateway *gateway, size_t *ret_count)
 {
-    const struct nvr_route_table all[] = {
-        {nvr_camera_routes, nvr_camera_routes_count, gateway},
-        {nvr_record_routes, nvr_record_routes_count, gateway},
-        {nvr_recording_routes, nvr_recording_routes_count, gateway},
-        {nvr_system_routes, nvr_system_routes_count, gateway},
-        {nvr_config_routes, nvr_config_routes_count, gateway},
-        {nvr_evidence_routes, nvr_evidence_routes_count, gateway},
-        {nvr_static_routes, nvr_static_routes_count, gateway},
-    };
-
-    static_assert(NVR_ARRAY_SIZE(all) == NVR_ARRAY_SIZE(tables), "every table");
-    memcpy(tables, all, sizeof(all));
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(all_routes); i++)
+        tables[i] = (struct nvr_route_table){all_routes[i].routes, *all_routes[i].count, gateway};
     *ret_count = NVR_ARRAY_SIZE(tables);
     return tables;
 }

@@ -47,6 +47,11 @@
 #define NVR_PROBE_JOBS_MAX 4
 #define NVR_PROBE_TIMEOUT_MS 9800
 
+/* What retention leaves alone after a request: a playlist's span, and what a player asks for next. */
+#define NVR_LEASE_PLAYLIST_S 60
+#define NVR_LEASE_FILE_S 120
+#define NVR_LEASE_AHEAD_MS 600000
+
 #define NVR_PAGE_MAX 1000
 #define NVR_PAGE_DEFAULT 100
 #define NVR_SPAN_MAX_MS (366LL * 24 * 3600 * 1000) /* timeline, coverage */

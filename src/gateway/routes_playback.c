@@ -108,6 +108,7 @@ void nvr_handle_playlist(struct nvr_http_request *request, void *arg)
         .per_gop = span.end_ms - span.start_ms <= NVR_PLAYLIST_GOP_MAX_MS,
     };
     nvr_buf_init(&playlist->text, NVR_HTTP_JSON_MAX);
+    nvr_storage_lease(gateway->storage, camera, span.start_ms, span.end_ms, NVR_LEASE_PLAYLIST_S);
     r = nvr_work_start(request, &(struct nvr_work){run_playlist, on_playlist, playlist});
     if (r < 0) {
         free(playlist);

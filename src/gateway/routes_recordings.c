@@ -310,6 +310,9 @@ static void start_one(struct nvr_http_request *request, struct nvr_gateway *gate
     r = nvr_recording_id_parse(nvr_http_get_param(request, "id"), one->camera, &one->start_ms);
     if (r == -EINVAL)
         r = -ENOENT;
+    if (r == 0 && form != FORM_JSON)
+        nvr_storage_lease(gateway->storage, one->camera, one->start_ms,
+                          one->start_ms + NVR_LEASE_AHEAD_MS, NVR_LEASE_FILE_S);
     if (r == 0)
         r = nvr_work_start(request, &(struct nvr_work){run_one, on_one, one});
     if (r < 0) {
@@ -348,6 +351,8 @@ const struct nvr_route nvr_recording_routes[] = {
     {NVR_HTTP_GET, 0, "/api/v1/recordings/preview/{camera}/index", nvr_handle_preview_times,
      "recordings", "Times of the small pictures", JSON},
     {NVR_HTTP_GET, 0, "/api/v1/recordings/{id}", handle_get, "recordings", "Get a recording", JSON},
+    {NVR_HTTP_DELETE, 0, "/api/v1/recordings/{id}", nvr_handle_delete_recording, "recordings",
+     "Delete a recording", NULL},
     {NVR_HTTP_GET, 0, "/api/v1/recordings/{id}/download", handle_download, "recordings",
      "A file to keep, its time starting at zero", NULL},
     {NVR_HTTP_GET, 0, "/api/v1/recordings/{id}/media.mp4", handle_media, "recordings",

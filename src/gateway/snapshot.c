@@ -417,6 +417,8 @@ static void look_recorded(struct shot *shot, struct nvr_http_request *request)
             .key = shot->key,
             .material = {.fd = -1},
         };
+        nvr_storage_lease(gateway->storage, shot->key.camera, shot->key.at_ms,
+                          shot->key.at_ms + NVR_LEASE_AHEAD_MS, NVR_LEASE_FILE_S);
         r = nvr_work_start(request, &(struct nvr_work){run_lookup, on_lookup, lookup});
     }
     if (r < 0) {

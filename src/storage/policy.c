@@ -46,6 +46,25 @@ int64_t policy_need(const struct policy_space *space, bool going_on)
     return need;
 }
 
+static double room_of(const struct policy_space *space, enum policy_limit *ret_limit)
+{
+    const double below_max =
+        space->max_bytes > 0 ? (double)(space->max_bytes - space->used_bytes) : INFINITY;
+    const double above_min =
+        space->total_bytes > 0 ? (double)(space->free_bytes - space->min_free_bytes) : INFINITY;
+
+    *ret_limit = below_max <= above_min ? POLICY_LIMIT_MAX : POLICY_LIMIT_FREE;
+    return fmin(below_max, above_min);
+}
+
+double policy_seconds_left(const struct policy_space *space)
+{
+    enum policy_limit limit;
+    const double room = room_of(space, &limit);
+
+    return space->bytes_per_second > 0 ? fmax(room, 0) / space->bytes_per_second : INFINITY;
+}
+
 bool policy_is_over(const struct policy_space *space)
 {
     return (space->max_bytes > 0 && space->used_bytes > space->max_bytes) ||
@@ -133,17 +152,6 @@ static double growth_in(const struct policy_growth *cameras, size_t count, doubl
     for (size_t i = 0; i < count; i++)
         bytes += cameras[i].bytes_per_day * fmin(days, fmax(cameras[i].days_to_go, 0));
     return bytes;
-}
-
-static double room_of(const struct policy_space *space, enum policy_limit *ret_limit)
-{
-    const double below_max =
-        space->max_bytes > 0 ? (double)(space->max_bytes - space->used_bytes) : INFINITY;
-    const double above_min =
-        space->total_bytes > 0 ? (double)(space->free_bytes - space->min_free_bytes) : INFINITY;
-
-    *ret_limit = below_max <= above_min ? POLICY_LIMIT_MAX : POLICY_LIMIT_FREE;
-    return fmin(below_max, above_min);
 }
 
 struct policy_forecast policy_forecast(const struct policy_space *space,

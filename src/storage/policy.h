@@ -43,6 +43,8 @@ struct policy_space {
 /* Bytes that must go now; 0: there is room. going_on: deleting has begun, and goes on to the lower
  * mark. */
 int64_t policy_need(const struct policy_space *space, bool going_on);
+/* Until a limit is reached at this rate; INFINITY: never. */
+double policy_seconds_left(const struct policy_space *space);
 /* Less than the limits allow, without looking ahead. */
 bool policy_is_over(const struct policy_space *space);
 

@@ -11,6 +11,7 @@
 #include "src/storage/leases.h"
 #include "src/storage/storage.h"
 
+struct report;
 struct retention;
 struct storage_evidence;
 
@@ -44,6 +45,8 @@ struct nvr_storage {
     struct retention *retention;
     struct storage_evidence *evidence;
     struct previews *previews;
+    struct report *report;
+    unsigned keepings; /* decisions under way */
 };
 
 /* open.c */
@@ -64,6 +67,12 @@ const char *previews_root(const struct nvr_storage *storage); /* constant */
 void previews_free(struct nvr_storage *storage);
 void previews_to_json(struct nvr_storage *storage, json_t *object);
 
+/* keep.c */
+bool keep_is_idle(const struct nvr_storage *storage);
+
+/* storage.c: timers on the heap, which outlive their owner until libuv let go of them */
+uv_timer_t *storage_timer_new(uv_loop_t *loop, void *data); /* NULL: out of memory */
+void storage_timer_free(uv_timer_t *timer);                 /* NULL: no-op */
 /* After anything that stop waits for. */
 void storage_check_stopped(struct nvr_storage *storage);
 

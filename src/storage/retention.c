@@ -1,11 +1,13 @@
 #include "src/storage/retention.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/metrics.h"
 #include "src/storage/leases.h"
 #include "src/storage/step.h"
 #include "src/storage/sweeper.h"
@@ -27,12 +29,17 @@ struct retention {
     double bytes_per_second;
     struct clock_guard clock;
     /* of the last plan */
-    struct policy_space space;
-    bool space_known;
     bool going_on; /* deleting for want of space */
     enum retention_state state;
     bool clock_held;
 };
+
+static const struct nvr_metric deleted_bytes = {"heron_retention_deleted_bytes_total",
+                                                "Bytes of recordings that retention deleted",
+                                                NVR_METRIC_COUNTER};
+static const struct nvr_metric deleted_segments = {"heron_retention_deleted_segments_total",
+                                                   "Segments that retention deleted",
+                                                   NVR_METRIC_COUNTER};
 
 static void begin_step(struct retention *retention);
 
@@ -78,8 +85,6 @@ static int list_cameras(const struct nvr_storage *storage, struct step *step)
 static int fill_step(struct retention *retention, struct step *step)
 {
     const struct nvr_storage *storage = retention->storage;
-    const struct nvr_system_config *system =
-        nvr_config_get_system(nvr_supervisor_get_config(storage->supervisor));
     const char *dir = nvr_supervisor_get_recordings_dir(storage->supervisor);
     int r = nvr_fmt(step->recordings_dir, sizeof(step->recordings_dir), "%s", dir);
 
@@ -89,9 +94,8 @@ static int fill_step(struct retention *retention, struct step *step)
     step->now_ms = nvr_clock_wall_ms();
     step->mono_ms = nvr_clock_mono_ms();
     step->clock = retention->clock;
-    step->max_bytes = (int64_t)(system->max_storage_gb * GB);
-    step->min_free_bytes = (int64_t)(system->min_free_gb * GB);
-    step->bytes_per_second = retention->bytes_per_second;
+    retention_get_limits(storage, &step->space);
+    step->space.bytes_per_second = retention->bytes_per_second;
     step->going_on = retention->going_on;
     step->refused =
         retention->refused_mono_ms && step->mono_ms - retention->refused_mono_ms < REFUSED_MS;
@@ -124,6 +128,7 @@ static void tell_step(struct retention *retention, const struct step *step)
         int64_t end_ms = 0;
         int64_t bytes = 0;
         int64_t segments = 0;
+        char labels[NVR_METRIC_LABELS_SIZE] = "";
 
         for (size_t k = i; k < step->chooser.count; k++) {
             const struct policy_choice *item = &step->chooser.items[k];
@@ -137,9 +142,13 @@ static void tell_step(struct retention *retention, const struct step *step)
             start_ms = NVR_MIN(start_ms, item->segment.start_ms);
             end_ms = NVR_MAX(end_ms, item->segment.end_ms);
         }
-        if (segments)
-            retention_tell_deleted(retention->storage, first->segment.camera_id, start_ms, end_ms,
-                                   segments, bytes, policy_reason_name(first->reason));
+        if (!segments)
+            continue;
+        retention_tell_deleted(retention->storage, first->segment.camera_id, start_ms, end_ms,
+                               segments, bytes, policy_reason_name(first->reason));
+        (void)nvr_metric_label(labels, "reason", policy_reason_name(first->reason));
+        nvr_metric_add(&deleted_segments, labels, (double)segments);
+        nvr_metric_add(&deleted_bytes, "", (double)bytes);
     }
 }
 
@@ -194,8 +203,6 @@ static void note_plan(struct retention *retention, const struct step *step)
     enum retention_state state = over ? RETENTION_LOW : RETENTION_OK;
 
     retention->clock = step->clock;
-    retention->space = step->space;
-    retention->space_known = true;
     retention->going_on = step->chooser.need_bytes > 0;
     tell_clock(retention, step->clock_held);
     if (over && step->chooser.count == 0 && step->chooser.looked < POLICY_LOOKED_MAX)
@@ -229,7 +236,9 @@ static void end_step(struct retention *retention, bool more)
     pause_ms = NVR_MAX(pause_ms, hurry ? RETENTION_HURRY_MIN_MS : RETENTION_PAUSE_MIN_MS);
     pause_ms = NVR_MIN(pause_ms, RETENTION_PAUSE_MAX_MS);
     if (!more && !retention->again)
-        pause_ms = RETENTION_EVERY_MS;
+        pause_ms =
+            (int64_t)fmin(fmax(policy_seconds_left(&step->space) * 1000 / 2, RETENTION_SOON_MS),
+                          RETENTION_EVERY_MS);
     retention->again = false;
     step_done(step);
     free(step);
@@ -418,22 +427,6 @@ static void on_config(const struct nvr_bus_message *message, void *arg)
     retention_kick(arg, false);
 }
 
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static uv_timer_t *new_timer(uv_loop_t *loop, void *data)
-{
-    uv_timer_t *timer = calloc(1, sizeof(*timer));
-
-    if (!timer)
-        return NULL;
-    (void)uv_timer_init(loop, timer);
-    timer->data = data;
-    return timer;
-}
-
 int retention_start(struct nvr_storage *storage)
 {
     struct retention *retention = calloc(1, sizeof(*retention));
@@ -443,7 +436,7 @@ int retention_start(struct nvr_storage *storage)
         return -ENOMEM;
     storage->retention = retention;
     retention->storage = storage;
-    retention->timer = new_timer(storage->loop, retention);
+    retention->timer = storage_timer_new(storage->loop, retention);
     if (!retention->timer)
         return -ENOMEM;
     r = sweeper_new(storage->post, &retention->sweeper);
@@ -467,8 +460,7 @@ void retention_stop(struct nvr_storage *storage)
     retention->stopping = true;
     nvr_bus_unsubscribe(NVR_TAKE(retention->errors));
     nvr_bus_unsubscribe(NVR_TAKE(retention->config));
-    if (retention->timer)
-        uv_close((uv_handle_t *)NVR_TAKE(retention->timer), free_handle);
+    storage_timer_free(NVR_TAKE(retention->timer));
 }
 
 bool retention_is_idle(const struct nvr_storage *storage)
@@ -507,10 +499,13 @@ void retention_set_rate(struct nvr_storage *storage, double bytes_per_second)
     storage->retention->bytes_per_second = bytes_per_second;
 }
 
-bool retention_get_space(const struct nvr_storage *storage, struct policy_space *ret_space)
+void retention_get_limits(const struct nvr_storage *storage, struct policy_space *space)
 {
-    *ret_space = storage->retention->space;
-    return storage->retention->space_known;
+    const struct nvr_system_config *system =
+        nvr_config_get_system(nvr_supervisor_get_config(storage->supervisor));
+
+    space->max_bytes = (int64_t)(system->max_storage_gb * GB);
+    space->min_free_bytes = (int64_t)(system->min_free_gb * GB);
 }
 
 enum retention_state retention_get_state(const struct nvr_storage *storage)

@@ -11,7 +11,9 @@
 #include "src/storage/private.h"
 
 #define RETENTION_FIRST_MS 15000 /* reconciliation begins 3 s after the start */
-#define RETENTION_EVERY_MS 60000
+/* Somebody else may fill the disk at any time. Sooner when the room left is filled sooner. */
+#define RETENTION_EVERY_MS 10000
+#define RETENTION_SOON_MS 1000
 #define RETENTION_EVENTS_DAYS 60 /* of removed cameras, as the schema's default */
 /* A step's pause is so many times what its files took, within bounds: at most a fifth of the time
  * is spent on deleting, half when there is no room. */
@@ -31,8 +33,8 @@ void retention_kick(struct nvr_storage *storage, bool refused);
 void retention_set_rate(struct nvr_storage *storage, double bytes_per_second);
 /* Of a camera, by the configuration; those of removed cameras by the defaults. */
 struct policy_days retention_days(const struct nvr_storage *storage, const char *camera_id);
-/* Limits and room as last seen. false: never looked yet. */
-bool retention_get_space(const struct nvr_storage *storage, struct policy_space *ret_space);
+/* max_bytes and min_free_bytes of the configuration; the rest is left alone. */
+void retention_get_limits(const struct nvr_storage *storage, struct policy_space *space);
 enum retention_state { RETENTION_OK, RETENTION_LOW, RETENTION_FULL };
 enum retention_state retention_get_state(const struct nvr_storage *storage);
 /* The thread for old files, for others that remove some. NULL: not started. */

@@ -187,9 +187,6 @@ void step_plan(struct sweep_task *task)
 
     step->chooser =
         (struct policy_chooser){.now_ms = step->now_ms, .is_kept = is_kept, .arg = step};
-    step->space = (struct policy_space){.max_bytes = step->max_bytes,
-                                        .min_free_bytes = step->min_free_bytes,
-                                        .bytes_per_second = step->bytes_per_second};
     step->result = read_room(step);
     if (step->result == 0)
         step->result = nvr_store_read_begin(step->store, &db);

@@ -42,14 +42,12 @@ struct step {
     struct policy_days others;
     struct leases leases;
     struct clock_guard clock;
-    int64_t max_bytes, min_free_bytes;
-    double bytes_per_second;
-    bool going_on; /* the step before deleted for want of space */
-    bool refused;  /* a recorder was told that the disk is full */
+    struct policy_space space; /* limits and rate are asked; room and usage are planned */
+    bool going_on;             /* the step before deleted for want of space */
+    bool refused;              /* a recorder was told that the disk is full */
 
     /* ---- planned ---- */
     int result; /* -errno: nothing was chosen */
-    struct policy_space space;
     struct policy_chooser chooser;
     int64_t protected_bytes;
     bool clock_held;

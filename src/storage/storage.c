@@ -5,6 +5,7 @@
 
 #include "lib/base/log.h"
 #include "src/storage/private.h"
+#include "src/storage/report.h"
 #include "src/storage/retention.h"
 
 NVR_LOG_TOPIC("storage");
@@ -28,7 +29,35 @@ static const struct storage_part parts[] = {
      .is_idle = previews_is_idle,
      .free = previews_free,
      .to_json = previews_to_json},
+    {.name = "keep", .is_idle = keep_is_idle},
+    {.name = "report",
+     .start = report_start,
+     .stop = report_stop,
+     .is_idle = report_is_idle,
+     .free = report_free},
 };
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+uv_timer_t *storage_timer_new(uv_loop_t *loop, void *data)
+{
+    uv_timer_t *timer = calloc(1, sizeof(*timer));
+
+    if (!timer)
+        return NULL;
+    (void)uv_timer_init(loop, timer);
+    timer->data = data;
+    return timer;
+}
+
+void storage_timer_free(uv_timer_t *timer)
+{
+    if (timer)
+        uv_close((uv_handle_t *)timer, free_handle);
+}
 
 int nvr_storage_start(struct nvr_supervisor *supervisor, struct nvr_storage **ret_storage)
 {

@@ -9,8 +9,10 @@
 #include <uv.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/json.h"
 #include "lib/base/macros.h"
 #include "lib/store/recordings.h"
+#include "lib/store/retention.h"
 #include "src/supervisor/supervisor.h"
 
 struct nvr_storage;
@@ -53,5 +55,25 @@ typedef int (*nvr_storage_preview_visit)(int64_t time_ms, void *arg);
 NVR_CHECK int nvr_storage_preview_times(const struct nvr_storage *storage, const char *camera,
                                         int64_t start_ms, int64_t end_ms,
                                         nvr_storage_preview_visit visit, void *arg);
+
+/* What is stored where, how fast it grows and what goes next: GET system/storage. fn runs once; the
+ * report is the receiver's. */
+typedef void (*nvr_storage_reported)(int result, json_t *report, void *arg);
+void nvr_storage_report(struct nvr_storage *storage, nvr_storage_reported fn, void *arg);
+
+/* ---- what people decide: fn runs once, from the loop; id: of the range (0: none). ---- */
+typedef void (*nvr_storage_kept)(int result, int64_t id, void *arg);
+/* -EINVAL: empty, reversed or longer than NVR_PROTECTED_SPAN_MAX_MS; -ENOSPC: too many ranges. */
+void nvr_storage_protect(struct nvr_storage *storage, const struct nvr_protected_range *range,
+                         nvr_storage_kept fn, void *arg);
+/* What another range covers stays protected. -ENOENT. */
+void nvr_storage_unprotect(struct nvr_storage *storage, int64_t id, nvr_storage_kept fn, void *arg);
+/* -ENOENT; -EPERM: a range that reaches further protects it, too. */
+void nvr_storage_protect_recording(struct nvr_storage *storage, const char *camera,
+                                   int64_t start_ms, bool protect, const char *reason,
+                                   nvr_storage_kept fn, void *arg);
+/* -ENOENT; -EPERM: protected; -EBUSY: the camera's files are being compared. */
+void nvr_storage_delete(struct nvr_storage *storage, const char *camera, int64_t start_ms,
+                        nvr_storage_kept fn, void *arg);
 
 #endif

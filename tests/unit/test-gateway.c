@@ -688,6 +688,53 @@ static void openapi_covers_every_route(void **state)
     assert_int_equal(documented, routed);
 }
 
+static void keeping(void **state)
+{
+    static const char range[] =
+        "{\"camera\":\"front\",\"start\":1700000000000,\"end\":1700000005000}";
+    static const char *const bad[] = {
+        "{\"camera\":\"front\",\"start\":2000,\"end\":2000}",
+        "{\"camera\":\"A b\",\"start\":1000,\"end\":2000}",
+        "{\"camera\":\"front\",\"start\":-1,\"end\":2000}",
+        "{\"camera\":\"front\",\"start\":1,\"end\":2678400002}",
+        "{\"camera\":\"front\",\"start\":1,\"end\":2,\"reason\":3}",
+        "{}",
+    };
+    static const char first[] = "/api/v1/recordings/front-1700000000000";
+    static const char second[] = "/api/v1/recordings/front-1700000010000";
+    static const char second_protect[] = "/api/v1/recordings/front-1700000010000/protect";
+    struct fixture *f = *state;
+    struct answer answer;
+    json_t *json;
+
+    assert_error(f, "GET", "/api/v1/recordings/protected?camera=A%20b", "", NULL, 400,
+                 "bad_request");
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(bad); i++)
+        assert_error(f, "POST", "/api/v1/recordings/protect", JSON_TYPE, bad[i], 422,
+                     "validation_failed");
+    fetch(f, "POST", "/api/v1/recordings/protect", JSON_TYPE, range, &answer);
+    assert_int_equal(answer.status, 201);
+    assert_non_null(strstr(answer.body, "\"id\":\"1\""));
+    answer_done(&answer);
+    assert_error(f, "DELETE", first, "", NULL, 409, "protected");
+    assert_error(f, "PUT", second_protect, JSON_TYPE, "{}", 422, "validation_failed");
+    assert_int_equal(status_of(f, "PUT", second_protect, JSON_TYPE, "{\"protected\":true}"), 204);
+    json = fetch_json(f, "/api/v1/recordings/protected?camera=front", 200);
+    assert_int_equal(json_array_size(json_object_get(json, "items")), 2);
+    json_decref(json);
+    json = fetch_json(f, "/api/v1/system/storage", 200);
+    assert_string_equal(json_string_value(json_object_get(json, "state")), "ok");
+    json_decref(json);
+    assert_int_equal(status_of(f, "PUT", second_protect, JSON_TYPE, "{\"protected\":false}"), 204);
+    assert_int_equal(status_of(f, "DELETE", second, "", NULL), 204);
+    assert_int_equal(status_of(f, "DELETE", second, "", NULL), 404);
+    assert_int_equal(status_of(f, "DELETE", "/api/v1/recordings/front", "", NULL), 404);
+    assert_int_equal(status_of(f, "DELETE", "/api/v1/recordings/protected/1", "", NULL), 204);
+    assert_int_equal(status_of(f, "DELETE", "/api/v1/recordings/protected/1", "", NULL), 404);
+    assert_int_equal(status_of(f, "DELETE", "/api/v1/recordings/protected/x", "", NULL), 404);
+    assert_int_equal(status_of(f, "DELETE", first, "", NULL), 204);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
@@ -711,6 +758,7 @@ int main(void)
         T(timeline_and_coverage),
         T(playlist),
         T(downloads_start_at_zero),
+        T(keeping),
         T(web_files),
         T(openapi_covers_every_route),
     };

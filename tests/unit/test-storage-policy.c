@@ -54,6 +54,10 @@ static void test_need(void **state)
     assert_false(policy_is_over(&space));
     space.used_bytes = 10000 * MB + 1;
     assert_true(policy_is_over(&space));
+    assert_true(policy_seconds_left(&space) == 0);
+    space.used_bytes = 9000 * MB;
+    assert_true(policy_seconds_left(&space) == 1000);
+    assert_true(policy_seconds_left(&(struct policy_space){.max_bytes = 1}) > 1e300);
     /* A flood of a camera does not empty the disk ahead of itself: a twentieth at most. */
     space.bytes_per_second = 1e9;
     space.used_bytes = 10000 * MB;

@@ -318,6 +318,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/protected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Protected ranges */
+        get: operations["listProtected"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/protect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Protect a range
+         * @description Recordings that overlap a protected range are never deleted: not for their age, not for want of space, not by hand. The range counts at once, also for what is recorded in it later.
+         */
+        post: operations["protectRange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/protected/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a range's protection away
+         * @description What another range covers stays protected.
+         */
+        delete: operations["unprotectRange"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recordings/{id}": {
         parameters: {
             query?: never;
@@ -328,6 +385,30 @@ export interface paths {
         /** Get a recording */
         get: operations["getRecording"];
         put?: never;
+        post?: never;
+        /**
+         * Delete a recording
+         * @description Row and file. 409 when it is protected.
+         */
+        delete: operations["deleteRecording"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recordings/{id}/protect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Protect one recording, or not
+         * @description Protecting makes a range of the recording's length. 409 when it shall not be protected any more, but a range that reaches further covers it.
+         */
+        put: operations["protectRecording"];
         post?: never;
         delete?: never;
         options?: never;
@@ -515,6 +596,23 @@ export interface paths {
         };
         /** Version, storage, warnings */
         get: operations["getSystemInfo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/system/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is stored, how long it lasts, what goes next */
+        get: operations["getStorage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1404,6 +1502,151 @@ export interface components {
         };
         /** @description Defaults filled in; keys that Heron does not know stay. All members may be left out of a patch. */
         ConfigSection: components["schemas"]["StorageConfig"] | components["schemas"]["SystemConfig"] | components["schemas"]["PreferencesConfig"];
+        ProtectInput: {
+            camera: string;
+            /**
+             * Format: int64
+             * @description ms since 1970
+             */
+            start: number;
+            /**
+             * Format: int64
+             * @description ms since 1970; at most 31 days after start
+             */
+            end: number;
+            reason?: string | null;
+        };
+        ProtectedRange: {
+            id: string;
+            camera: string;
+            /** Format: int64 */
+            start: number;
+            /** Format: int64 */
+            end: number;
+            reason: string;
+            /** Format: int64 */
+            created: number;
+        };
+        StorageCamera: {
+            camera: string;
+            name: string;
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            segments: number;
+            /** Format: int64 */
+            first: number;
+            /** Format: int64 */
+            last: number;
+            tiers: {
+                /** Format: int64 */
+                hot: number;
+                /** Format: int64 */
+                warm: number;
+                /** Format: int64 */
+                cold: number;
+            };
+            /** Format: int64 */
+            protected_bytes: number;
+            /** Format: int64 */
+            event_bytes: number;
+            /**
+             * Format: int64
+             * @description Recorded in the last 24 hours, or scaled from less
+             */
+            bytes_per_day: number;
+            retention: {
+                default_days: number;
+                events_days: number;
+            };
+            /** @description Until recordings of this camera go for want of space; null: its days end them first */
+            days_left: number | null;
+        };
+        StorageLocation: {
+            /** @enum {string} */
+            tier: "hot" | "warm" | "cold";
+            /** @enum {string} */
+            kind: "folder" | "s3";
+            address: string;
+            /** @enum {string} */
+            state: "ok" | "missing" | "full" | "unreachable" | "readonly" | "low";
+            error: string | null;
+            /** Format: int64 */
+            total_bytes: number | null;
+            /** Format: int64 */
+            free_bytes: number | null;
+            /** Format: int64 */
+            recordings_bytes: number;
+            /** Format: int64 */
+            segments: number;
+        };
+        StorageReport: {
+            locations: components["schemas"]["StorageLocation"][];
+            /**
+             * Format: int64
+             * @description 0: no cap
+             */
+            max_storage_bytes: number;
+            /** Format: int64 */
+            min_free_bytes: number;
+            /**
+             * @description full: nothing may be deleted and there is no room
+             * @enum {string}
+             */
+            state: "ok" | "low" | "full";
+            cameras: components["schemas"]["StorageCamera"][];
+            forecast: {
+                /** Format: int64 */
+                bytes_per_day: number;
+                /** @description null: space will do */
+                days_left: number | null;
+                /** Format: int64 */
+                full_at: number | null;
+                /** @enum {string|null} */
+                limited_by: "days" | "max_storage" | "min_free" | null;
+            };
+            next_deletions: {
+                id: string;
+                camera: string;
+                /** Format: int64 */
+                start: number;
+                /** Format: int64 */
+                end: number;
+                /** Format: int64 */
+                size: number;
+                /** @description 0 nothing, 1 motion, 2 events */
+                rank: number;
+                /** @enum {string} */
+                reason: "expired" | "space";
+                /** Format: int64 */
+                at: number | null;
+            }[];
+            mover?: {
+                /** @enum {string} */
+                state: "idle" | "moving" | "waiting" | "off";
+                /** Format: int64 */
+                moved_bytes: number;
+                /** Format: int64 */
+                waiting_segments: number;
+                error: string | null;
+            };
+            scrub?: {
+                /** @enum {string} */
+                state: "idle" | "running" | "off";
+                /** Format: int64 */
+                checked_bytes: number;
+                /** Format: int64 */
+                total_bytes: number;
+                bytes_per_second: number;
+                /** Format: int64 */
+                pass_started: number | null;
+                findings: number;
+            };
+            previews?: {
+                /** Format: int64 */
+                bytes: number;
+            };
+        };
         /**
          * @description camera: it delivers nothing that can be recorded; network: it cannot be reached; disk: nothing can be written; overload: the disk or the machine was too slow; operator: somebody wanted it so; schedule: mode or calendar wanted it so; retention: recorded, and deleted since; system: Heron or the machine was not running.
          * @enum {string}
@@ -2332,6 +2575,88 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listProtected: {
+        parameters: {
+            query?: {
+                /** @description Only of this camera */
+                camera?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["ProtectedRange"][];
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+        };
+    };
+    protectRange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProtectInput"];
+            };
+        };
+        responses: {
+            /** @description Protected. */
+            201: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProtectedRange"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    unprotectRange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the range */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+        };
+    };
     getRecording: {
         parameters: {
             query?: never;
@@ -2356,6 +2681,66 @@ export interface operations {
             };
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+        };
+    };
+    deleteRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `<camera>-<start in ms>`. */
+                id: components["parameters"]["RecordingId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    protectRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `<camera>-<start in ms>`. */
+                id: components["parameters"]["RecordingId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    protected: boolean;
+                    reason?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["ValidationFailed"];
         };
     };
     downloadRecording: {
@@ -2670,6 +3055,29 @@ export interface operations {
                 };
             };
             403: components["responses"]["Forbidden"];
+        };
+    };
+    getStorage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageReport"];
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
         };
     };
     getLogs: {
