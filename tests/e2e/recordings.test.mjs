@@ -183,6 +183,61 @@ test("dragging over the timeline shows small pictures, and seeks when let go", a
   });
 });
 
+test("a gap tells its cause, from when to when, under the pointer", async () => {
+  await call("POST", `${api}/cameras/gate/stop`);
+  await page.waitForTimeout(5000);
+  await call("POST", `${api}/cameras/gate/start`);
+  const count = (await recorded("gate")).length;
+  await files("gate", count + 2);
+  const gap = await waitFor("the gap on the server", async () => {
+    const query = `camera=gate&start=${Date.now() - 3_600_000}&end=${Date.now()}`;
+    const { items } = await call("GET", `${api}/recordings/timeline?${query}`);
+    return items[0].gaps.find(
+      ({ cause, start, end }) => cause === "operator" && end - start > 3000,
+    );
+  });
+  await page.goto("/recordings/gate?with=yard");
+  await waitFor("the gap on the page", async () =>
+    Number(await timeline().getAttribute("data-gaps")),
+  );
+  const at = await pointOf((gap.start + gap.end) / 2);
+  await page.mouse.move(at.x, at.y);
+  const card = page.getByTestId("timeline-hover");
+  await card.getByText(/Recording was switched off/).waitFor();
+  const words = await card.textContent();
+  assert.match(words, /^Gate.*No recording, \d\d:\d\d:\d\d – \d\d:\d\d:\d\d \(\d+ s\)/);
+  await page
+    .getByTestId("day-summary")
+    .getByText(/not recorded: .*switched off/)
+    .waitFor();
+  await shoot(page, "recordings-gap.png");
+});
+
+test("where one camera has a gap, the other plays on, and it joins again", async () => {
+  const query = `camera=gate&start=${Date.now() - 3_600_000}&end=${Date.now()}`;
+  const { items } = await call("GET", `${api}/recordings/timeline?${query}`);
+  const gap = items[0].gaps.find(
+    ({ cause, start, end }) => cause === "operator" && end - start > 3000,
+  );
+  await page.goto(`/recordings/gate?with=yard&t=${gap.start - 2500}`);
+  await page.getByText(/No recording: Recording was switched off/).waitFor();
+  const moving = () =>
+    page
+      .getByLabel("Recording of Yard")
+      .evaluate((video) => !video.paused && video.currentTime > 0);
+  assert.ok(await moving(), "the other camera plays on");
+  await waitFor("the first camera to join again", () =>
+    page
+      .getByLabel("Recording of Gate")
+      .evaluate((video) => !video.paused && video.readyState >= 3),
+  );
+  await page.waitForTimeout(1500);
+  const [a, b] = await page
+    .locator("video")
+    .evaluateAll((videos) => videos.map((video) => Number(video.dataset.wall)));
+  assert.ok(Math.abs(a - b) < 150, `${Math.round(a - b)} ms apart after the gap`);
+});
+
 test("nothing serious for axe with two cameras", async () => {
   assert.deepEqual(await axe(page), []);
 });

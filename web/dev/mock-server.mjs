@@ -228,9 +228,14 @@ function sendMedia(url, response) {
     response.statusCode = text.includes("#EXTINF") ? 200 : 404;
     response.end(text);
   } else if (url.pathname.includes("/preview/")) {
-    const driveway = url.pathname.endsWith("/driveway");
+    const shown = url.pathname.split("/").at(-1);
+    const at = Number(url.searchParams.get("at"));
+    const isThere = ranges(shown, at - 10_000, at + 10_000).some(
+      ([from, to]) => at >= from && at < to,
+    );
+    response.statusCode = isThere ? 200 : 404;
     response.setHeader("Content-Type", "image/jpeg");
-    response.end(driveway ? clips.driveway.still : clips.main.still);
+    response.end(shown === "driveway" ? clips.driveway.still : clips.main.still);
   } else if (/download$/.test(url.pathname)) {
     response.setHeader("Content-Type", "video/mp4");
     response.setHeader("Content-Disposition", 'attachment; filename="export.mp4"');

@@ -1,5 +1,5 @@
 import type { Job } from "@/lib/api/pending";
-import type { Camera, SystemInfo, Worker } from "@/lib/api/types";
+import type { Camera, SystemInfo, TimelineItem, Worker } from "@/lib/api/types";
 
 export function makeCamera(change: Partial<Camera> = {}): Camera {
   const main = {
@@ -106,6 +106,23 @@ export function makeJob(change: Partial<Job> = {}): Job {
       },
     ],
     size_estimate: 1,
+    ...change,
+  };
+}
+
+export function makeTimelineItem(change: Partial<TimelineItem> = {}): TimelineItem {
+  return {
+    camera: "front-door",
+    ranges: [],
+    recording: null,
+    segments: 360,
+    bytes: 9e8,
+    known_from: 0,
+    known: [0, 0],
+    recorded_ms: 3_600_000,
+    gap_ms: 0,
+    gaps: [],
+    marks: [],
     ...change,
   };
 }

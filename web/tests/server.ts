@@ -1,6 +1,6 @@
 import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
-import { makeCamera, makeInfo, makeWorker } from "./fixtures";
+import { makeCamera, makeInfo, makeTimelineItem, makeWorker } from "./fixtures";
 
 const v1 = "*/api/v1";
 
@@ -42,7 +42,8 @@ export const server = setupServer(
       Number(url.searchParams.get("end")),
     ];
     const ranges = [[start + 3_600_000, start + 7_200_000]];
-    const item = { camera: url.searchParams.get("camera"), ranges, segments: 360, bytes: 9e8 };
+    const camera = url.searchParams.get("camera") ?? "";
+    const item = makeTimelineItem({ camera, ranges, known_from: start });
     return HttpResponse.json({ start, end, items: [item] });
   }),
   http.get(`${v1}/recordings/playback/:camera/index.m3u8`, ({ request }) => {

@@ -19,9 +19,10 @@ const cardWidth = 208;
 
 /** Above the pointer: the small picture of the moment, and what is known about it. */
 export function HoverCard({ lane, time, x, width, msPerPixel, named }: Props) {
-  const url = usePreview(lane?.camera ?? null, time, msPerPixel);
+  const gap = lane && time !== null ? spanAt(lane.gaps, time) : null;
+  // Of a gap there is no picture; the server would give the last one before it.
+  const url = usePreview(lane?.camera ?? null, gap ? null : time, msPerPixel);
   if (!lane || time === null) return null;
-  const gap = spanAt(lane.gaps, time);
   const marks = lane.marks.filter(({ start, end }) => time >= start && time < end);
   const locked = spanAt(lane.locked, time);
   const left = Math.min(Math.max(0, x - cardWidth / 2), Math.max(0, width - cardWidth));

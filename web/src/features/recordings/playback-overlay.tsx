@@ -4,7 +4,7 @@ import { Link } from "react-router-dom";
 import { Button } from "@/components/ui/button";
 import { cn } from "@/lib/cn";
 import { causes } from "@/lib/timeline/gaps";
-import type { Gap } from "@/lib/api/pending";
+import type { Gap } from "@/lib/api/types";
 import type { Tile } from "./store";
 import { useDownload } from "./use-download";
 

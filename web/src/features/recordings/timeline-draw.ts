@@ -1,5 +1,5 @@
 /** Paints a timeline. Knows pixels and colours, nothing of React. */
-import type { GapCause, MarkKind } from "@/lib/api/pending";
+import type { GapCause, MarkKind } from "@/lib/api/types";
 import { formatClock } from "@/lib/format";
 import { causeNames, markKinds } from "@/lib/timeline/gaps";
 import { laneBands, rulerHeight, type Lane } from "@/lib/timeline/lanes";

@@ -1,4 +1,4 @@
-import type { GapCause, MarkKind } from "@/lib/api/pending";
+import type { GapCause, MarkKind } from "@/lib/api/types";
 import { causeNames, causes, markKinds, markLabels } from "@/lib/timeline/gaps";
 import type { Lane } from "@/lib/timeline/lanes";
 

@@ -1,8 +1,8 @@
 import { useQueries, type UseQueryResult } from "@tanstack/react-query";
 import { useMemo } from "react";
-import type { ProtectedRange, TimelineItem } from "@/lib/api/pending";
+import type { Camera, TimelineItem } from "@/lib/api/types";
+import type { ProtectedRange } from "@/lib/api/pending";
 import { protectedQuery, timelineQuery } from "@/lib/api/queries";
-import type { Camera } from "@/lib/api/types";
 import { makeLane, type Lane } from "@/lib/timeline/lanes";
 import type { View } from "@/lib/timeline/view";
 

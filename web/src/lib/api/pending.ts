@@ -1,21 +1,4 @@
 /** Messages whose routes the server's OpenAPI file does not describe yet. */
-import type { Timeline } from "./types";
-
-export type GapCause =
-  "camera" | "network" | "disk" | "overload" | "operator" | "schedule" | "retention" | "system";
-
-export type Gap = { start: number; end: number; cause: GapCause; detail?: string | null };
-export type MarkKind = "motion" | "event" | "manual";
-export type Mark = { start: number; end: number; kind: MarkKind; label?: string | null };
-
-export type TimelineItem = Timeline["items"][number] & {
-  known_from?: number | null;
-  recorded_ms?: number;
-  gap_ms?: number;
-  gaps?: Gap[];
-  marks?: Mark[];
-};
-
 export type ProtectedRange = {
   id: string;
   camera: string;

@@ -1,7 +1,7 @@
 /** Every read of the server's state; components never fetch by themselves. */
 import { queryOptions } from "@tanstack/react-query";
 import { buildUrl, readError, request } from "./client";
-import type { ExportEstimate, ExportRequest, Job, ProtectedRange, TimelineItem } from "./pending";
+import type { ExportEstimate, ExportRequest, Job, ProtectedRange } from "./pending";
 import type {
   Camera,
   CameraList,
@@ -12,6 +12,7 @@ import type {
   StatusHistory,
   SystemInfo,
   Timeline,
+  TimelineItem,
 } from "./types";
 
 export const api = "/api/v1";

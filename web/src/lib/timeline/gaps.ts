@@ -1,5 +1,5 @@
 /** Why something was not recorded, in words. */
-import type { Gap, GapCause, Mark, MarkKind } from "@/lib/api/pending";
+import type { Gap, GapCause, Mark, MarkKind } from "@/lib/api/types";
 import { formatClock, formatDuration } from "@/lib/format";
 
 type CauseWords = {

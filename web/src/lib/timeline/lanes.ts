@@ -1,6 +1,6 @@
 /** What a timeline shows of one camera. */
-import type { Gap, Mark, ProtectedRange, TimelineItem } from "@/lib/api/pending";
-import type { Range } from "@/lib/api/types";
+import type { Gap, Mark, Range, TimelineItem } from "@/lib/api/types";
+import type { ProtectedRange } from "@/lib/api/pending";
 import { toRanges, withRecording } from "./ranges";
 
 export type Lane = {
@@ -31,7 +31,7 @@ export function makeLane(
     gaps: item?.gaps ?? [],
     marks: item?.marks ?? [],
     locked: locked ?? [],
-    recordedMs: item?.recorded_ms ?? ranges.reduce((sum, [start, end]) => sum + end - start, 0),
+    recordedMs: item?.recorded_ms ?? 0,
     bytes: item?.bytes ?? 0,
   };
 }
