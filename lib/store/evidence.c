@@ -83,17 +83,21 @@ static int add_checkpoint(struct nvr_db *db, struct nvr_evidence_checkpoint *che
 
 /* Nothing of Heron's changes a file that was indexed: whoever indexes it again must not make it
  * look as if it had always been so. */
-static int tell_other_bytes(struct nvr_db *db, const struct nvr_evidence_link *link)
+static int tell_other_bytes(struct nvr_db *db, const struct nvr_evidence_link *link, int64_t size)
 {
     struct nvr_finding finding = {.start_ms = link->start_ms,
                                   .kind = "changed",
                                   .at_ms = -1,
-                                  .detail = "When it was indexed again the file held other bytes "
-                                            "than were recorded",
                                   .found_ms = nvr_clock_wall_ms()};
     int r;
 
     memcpy(finding.camera, link->camera, sizeof(finding.camera));
+    if (link->size < size)
+        memcpy(finding.kind, "truncated", sizeof("truncated"));
+    (void)nvr_fmt(finding.detail, sizeof(finding.detail),
+                  "When it was indexed again the file held %lld bytes that are not the %lld that "
+                  "were recorded",
+                  (long long)link->size, (long long)size);
     r = nvr_findings_add(db, &finding);
     return r < 0 ? r : 0;
 }
@@ -104,6 +108,7 @@ static int find_known(struct nvr_db *db, struct nvr_evidence_link *link)
     NVR_AUTO_STATEMENT s = NULL;
     struct nvr_evidence_link known = *link;
     uint8_t checksum[NVR_SHA256_SIZE];
+    bool is_same;
     int r = nvr_db_prepare(db, sql_known, &s);
 
     if (r < 0)
@@ -118,13 +123,14 @@ static int find_known(struct nvr_db *db, struct nvr_evidence_link *link)
         !nvr_column_bytes(s, 2, known.chain, sizeof(known.chain)))
         return 0;
     known.is_signed = nvr_column_bytes(s, 3, known.signature, sizeof(known.signature));
-    if (nvr_column_bytes(s, 4, checksum, sizeof(checksum)) &&
-        memcmp(checksum, link->sha256, sizeof(checksum)) == 0 &&
-        sqlite3_column_int64(s, 5) == link->end_ms && sqlite3_column_int64(s, 6) == link->size) {
+    is_same = nvr_column_bytes(s, 4, checksum, sizeof(checksum)) &&
+              memcmp(checksum, link->sha256, sizeof(checksum)) == 0;
+    if (is_same && sqlite3_column_int64(s, 5) == link->end_ms &&
+        sqlite3_column_int64(s, 6) == link->size) {
         *link = known;
         return 1;
     }
-    r = tell_other_bytes(db, link);
+    r = is_same ? 0 : tell_other_bytes(db, link, sqlite3_column_int64(s, 6));
     if (r < 0 || !db->key)
         return r;
     struct nvr_evidence_checkpoint was = {.seq = known.seq, .at_ms = nvr_clock_wall_ms()};

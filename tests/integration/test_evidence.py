@@ -215,7 +215,11 @@ class Commands(Recorded):
         # What was changed is indexed as it is now, and that it was is told.
         server.start()
         findings = server.api.get("/api/v1/evidence/findings")["items"]
-        self.assertIn(("changed", items[0]["start"]), [(f["kind"], f["start"]) for f in findings])
+        self.assertEqual({(f["kind"], f["start"]) for f in findings},
+                         {("changed", items[0]["start"]), ("truncated", items[2]["start"])})
+        after = {item["start"]: item for item in server.api.recordings("cam")}
+        for item in items[3:]:
+            self.assertEqual(after[item["start"]]["evidence"], item["evidence"], "the same bytes")
 
     def test_backup_and_restore(self):
         server = self.record(3)
