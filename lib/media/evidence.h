@@ -126,6 +126,7 @@ NVR_CHECK int nvr_proof_parse(const void *data, size_t size, struct nvr_proof **
 /* The first bytes of a top-level box: is it the proof's? header has NVR_PROOF_BOX_HEADER_SIZE. */
 bool nvr_proof_is_box(const uint8_t *header);
 
+/* ---- what it says. While one is made: name, time, key and segments (without digests) only. */
 const char *nvr_proof_get_name(const struct nvr_proof *proof);
 int64_t nvr_proof_get_created_ms(const struct nvr_proof *proof);
 const uint8_t *nvr_proof_get_public_key(const struct nvr_proof *proof);

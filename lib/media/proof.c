@@ -27,7 +27,7 @@ struct nvr_proof {
     struct nvr_proof_range *items, *gaps;
     size_t items_count, gaps_count;
     struct nvr_proof_segment *segments;
-    size_t segments_count;
+    size_t segments_count, segments_cap;
     struct nvr_evidence_checkpoint *checkpoints;
     size_t checkpoints_count;
     struct nvr_prefix_digest *digests;
@@ -87,6 +87,9 @@ int nvr_proof_new(const char *name, int64_t created_ms,
                             "checkpoints");
     if (!proof->root)
         return -ENOMEM;
+    proof->name = json_string_value(json_object_get(proof->root, "name"));
+    proof->created_ms = created_ms;
+    memcpy(proof->public_key, public_key, sizeof(proof->public_key));
     *ret_proof = NVR_TAKE(proof);
     return 0;
 }
@@ -145,15 +148,35 @@ static json_t *digests_json(const struct nvr_proof_segment *segment)
     return list;
 }
 
+/* For nvr_proof_get_segments(); the digests are the caller's and not kept. */
+static int keep_segment(struct nvr_proof *proof, const struct nvr_proof_segment *segment)
+{
+    if (proof->segments_count == proof->segments_cap) {
+        const size_t cap = NVR_MAX(2 * proof->segments_cap, (size_t)64);
+        struct nvr_proof_segment *grown =
+            reallocarray(proof->segments, cap, sizeof(*proof->segments));
+
+        if (!grown)
+            return -ENOMEM;
+        proof->segments = grown;
+        proof->segments_cap = cap;
+    }
+    proof->segments[proof->segments_count] = *segment;
+    proof->segments[proof->segments_count].digests = NULL;
+    proof->segments[proof->segments_count++].digests_count = 0;
+    return 0;
+}
+
 int nvr_proof_add_segment(struct nvr_proof *proof, const struct nvr_proof_segment *segment)
 {
     const struct nvr_evidence_link *link = &segment->link;
+    int r;
 
     if (!is_range(link->camera, link->start_ms, link->end_ms) || link->seq < 0 || link->size < 0 ||
         segment->offset < -1 || segment->file_bytes < 0 || segment->file_bytes > link->size ||
         segment->digests_count > NVR_PROOF_DIGESTS_MAX)
         return -EINVAL;
-    return append(
+    r = append(
         proof, "segments", NVR_PROOF_SEGMENTS_MAX,
         json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "camera",
                   link->camera, "seq", (json_int_t)link->seq, "start", (json_int_t)link->start_ms,
@@ -165,6 +188,7 @@ int nvr_proof_add_segment(struct nvr_proof *proof, const struct nvr_proof_segmen
                                   : json_null(),
                   "offset", segment->offset < 0 ? json_null() : json_integer(segment->offset),
                   "file_bytes", (json_int_t)segment->file_bytes, "digests", digests_json(segment)));
+    return r < 0 ? r : keep_segment(proof, segment);
 }
 
 int nvr_proof_add_checkpoint(struct nvr_proof *proof,

@@ -159,6 +159,7 @@ static void make_box(const struct fixture *f, struct nvr_buf *box)
     struct nvr_evidence_checkpoint checkpoint = {
         .camera = "front-door", .seq = 1, .at_ms = T0 + 20000};
     const struct nvr_proof_segment first = {link_one(f->key), 40, 12345, 2, digests};
+    const struct nvr_proof_segment *segments;
     const struct nvr_proof_segment second = {link_two(f->key), -1, 0, 0, NULL};
     uint8_t signature[NVR_SIGNATURE_SIZE];
     NVR_AUTO(nvr_proof) proof = NULL;
@@ -170,6 +171,9 @@ static void make_box(const struct fixture *f, struct nvr_buf *box)
     assert_int_equal(nvr_proof_add_item(proof, "front-door", T0, T0 + 30000), 0);
     assert_int_equal(nvr_proof_add_segment(proof, &first), 0);
     assert_int_equal(nvr_proof_add_segment(proof, &second), 0);
+    assert_int_equal(nvr_proof_get_segments(proof, &segments), 2);
+    assert_int_equal(segments[1].link.seq, 2);
+    assert_string_equal(nvr_proof_get_name(proof), "Einbruch – Tür");
     assert_int_equal(nvr_proof_add_gap(proof, "front-door", T0 + 20000, T0 + 30000, "network"), 0);
     assert_int_equal(nvr_hex_decode(CHAIN_ONE, checkpoint.chain, 32), 0);
     assert_int_equal(nvr_hex_decode(SIGNATURE_CHECKPOINT, checkpoint.signature, 64), 0);
