@@ -75,11 +75,11 @@ static void handle_stop(struct nvr_http_request *request, void *arg)
 static bool take_text(struct nvr_http_request *request, const char *key,
                       char dst[NVR_TRIGGER_TEXT_SIZE])
 {
-    const char *text = "";
+    const json_t *value = json_object_get(nvr_http_get_body(request), key);
+    const char *text = json_string_value(value);
 
-    if (json_is_null(json_object_get(nvr_http_get_body(request), key)) ||
-        (nvr_json_get_str(nvr_http_get_body(request), key, &text) >= 0 &&
-         nvr_str_copy(dst, NVR_TRIGGER_TEXT_SIZE, nvr_str_from(text)) == 0))
+    if (!value || json_is_null(value) ||
+        (text && nvr_str_copy(dst, NVR_TRIGGER_TEXT_SIZE, nvr_str_from(text)) == 0))
         return true;
     reply_field(request, key, "text of at most 64 bytes");
     return false;

@@ -1,5 +1,6 @@
 """When something is recorded: modes, triggers with pre- and post-roll, schedules, by hand."""
 import datetime
+import json
 import os
 import re
 import sqlite3
@@ -8,6 +9,7 @@ import unittest
 
 import harness
 import mp4
+import websocket
 from harness import media, wait_until
 
 UTC = 'version: "1.0"\nsystem:\n  timezone: UTC\n'
@@ -116,6 +118,30 @@ class Triggers(Modes):
         self.trigger(server)
         self.wait_recordings(server, "cam", 2)
         self.assert_in_a_row([number for _, number in self.stamps(server)])
+
+    def test_topics_and_gaps_tell_of_it(self):
+        server = self.start({"mode": "motion", "pre_buffer_seconds": 1, "post_buffer_seconds": 1})
+        socket = websocket.WebSocket(server.port, "/ws")
+        topics = ["recording.trigger", "recording.started", "recording.stopped"]
+        socket.send_text(json.dumps({"subscribe": topics}))
+        self.assertEqual(json.loads(socket.receive()[1])["type"], "subscribed")
+        self.wait_age(4)
+        self.trigger(server, label="car")
+        told = {}
+        while set(told) != set(topics):  # the socket's own deadline ends it
+            event = json.loads(socket.receive()[1])
+            told[event["topic"]] = event["data"]
+        trigger = told["recording.trigger"]
+        self.assertEqual((trigger["camera"], trigger["kind"], trigger["label"], trigger["source"]),
+                         ("cam", "motion", "car", "api"))
+        self.assertEqual(told["recording.started"], {"camera": "cam", "reason": "trigger"})
+        self.assertEqual(told["recording.stopped"], {"camera": "cam", "reason": "off"})
+        item = self.wait_recordings(server, "cam", 1)[0]
+        self.wait_age(12)
+        line = server.api.get("/api/v1/recordings/timeline?camera=cam&start="
+                              f"{item['start'] - 60000}&end={item['end'] + 60000}")["items"][0]
+        after = [gap for gap in line["gaps"] if gap["start"] >= item["end"] - 10]
+        self.assertEqual([gap["cause"] for gap in after], ["schedule"], line)
 
     def test_waiting_costs_nothing(self):
         """Without a window the recorder's thread sleeps, whatever comes from the camera."""
