@@ -45,6 +45,7 @@ struct previews {
     uv_timer_t *timer, *tidy_timer;
     uv_work_t tidy;
     bool tidying, ready;
+    unsigned calls;               /* of the service, not answered yet: the end waits for them */
     char (*known)[NVR_SLUG_SIZE]; /* for the tidying under way: cameras of the configuration */
     size_t known_count;
     char root[PATH_MAX];
@@ -53,6 +54,13 @@ struct previews {
     int64_t bytes; /* of all packs, as of the last tidying */
     uint64_t made, failed;
 };
+
+static void call_is_over(struct previews *p)
+{
+    p->calls--;
+    if (!p->timer)
+        storage_check_stopped(p->storage);
+}
 
 /* ---- one picture ---- */
 
@@ -84,6 +92,7 @@ static void on_made(struct nvr_rpc *rpc, const struct nvr_rpc_reply *reply, void
     if (camera)
         camera->asked = false;
     free(call);
+    call_is_over(p);
 }
 
 /* Init segment and the newest key frame. 0, -EALREADY (that was the last one, too), -errno. */
@@ -136,11 +145,13 @@ static int send_picture(struct previews *p, struct watched *camera, const struct
         rpc, "picture",
         json_pack("{s:s, s:i, s:i}", "camera", camera->id, "width", WIDTH, "quality", QUALITY), &fd,
         1, CALL_MS, on_made, call);
-    if (r < 0)
+    if (r < 0) {
         free(call);
-    else
-        camera->asked = true;
-    return r;
+        return r;
+    }
+    camera->asked = true;
+    p->calls++;
+    return 0;
 }
 
 /* The small stream when there is one: decoding it costs a tenth. */
@@ -170,6 +181,8 @@ static void arm(struct previews *p)
 {
     int64_t due_ms = INT64_MAX;
 
+    if (!p->timer) /* at its end */
+        return;
     for (const struct watched *camera = p->cameras; camera; camera = camera->next)
         due_ms = NVR_MIN(due_ms, camera->due_ms);
     if (!p->ready || due_ms == INT64_MAX || p->storage->stopping) {
@@ -269,6 +282,7 @@ static void on_ready(struct nvr_rpc *rpc, const struct nvr_rpc_reply *reply, voi
     if (reply->error && reply->error != -ECONNRESET)
         log_warn("previews: %s", reply->message);
     arm(p);
+    call_is_over(p);
 }
 
 static void on_started(struct nvr_service *service, void *arg)
@@ -281,6 +295,8 @@ static void on_started(struct nvr_service *service, void *arg)
         r = nvr_rpc_call(nvr_service_get_rpc(service), "start", NULL, &fd, 1, CALL_MS, on_ready, p);
     if (r < 0)
         (void)log_err(r, "previews in '%s'", p->root);
+    else
+        p->calls++;
 }
 
 static void on_exited(struct nvr_service *service, void *arg)
@@ -486,7 +502,9 @@ void previews_stop(struct nvr_storage *storage)
 
 bool previews_is_idle(const struct nvr_storage *storage)
 {
-    return !storage->previews || !storage->previews->tidying;
+    const struct previews *p = storage->previews;
+
+    return !p || (!p->tidying && !p->calls);
 }
 
 void previews_free(struct nvr_storage *storage)
