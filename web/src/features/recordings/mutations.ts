@@ -1,7 +1,7 @@
+import type { ProtectedRange } from "@/lib/api/types";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { toast } from "sonner";
 import { errorText, request } from "@/lib/api/client";
-import type { ProtectedRange } from "@/lib/api/pending";
 import { api } from "@/lib/api/queries";
 
 type ProtectInput = { cameras: string[]; start: number; end: number; reason: string };

@@ -5,9 +5,8 @@ import { ErrorState } from "@/components/states";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Skeleton } from "@/components/ui/skeleton";
-import type { ProtectedRange } from "@/lib/api/pending";
 import { protectedQuery } from "@/lib/api/queries";
-import type { Camera } from "@/lib/api/types";
+import type { Camera, ProtectedRange } from "@/lib/api/types";
 import { formatDateTime, formatDuration } from "@/lib/format";
 import { useUnprotect } from "./mutations";
 

@@ -1,7 +1,6 @@
 import { useQueries, type UseQueryResult } from "@tanstack/react-query";
 import { useMemo } from "react";
-import type { Camera, TimelineItem } from "@/lib/api/types";
-import type { ProtectedRange } from "@/lib/api/pending";
+import type { Camera, ProtectedRange, TimelineItem } from "@/lib/api/types";
 import { protectedQuery, timelineQuery } from "@/lib/api/queries";
 import { makeLane, type Lane } from "@/lib/timeline/lanes";
 import type { View } from "@/lib/timeline/view";

@@ -1,12 +1,4 @@
 /** Messages whose routes the server's OpenAPI file does not describe yet. */
-export type ProtectedRange = {
-  id: string;
-  camera: string;
-  start: number;
-  end: number;
-  reason?: string | null;
-};
-
 export type ExportItem = { camera: string; start: number; end: number };
 export type ExportRequest = {
   name?: string;

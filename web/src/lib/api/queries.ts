@@ -1,12 +1,13 @@
 /** Every read of the server's state; components never fetch by themselves. */
 import { queryOptions } from "@tanstack/react-query";
 import { buildUrl, readError, request } from "./client";
-import type { ExportEstimate, ExportRequest, Job, ProtectedRange } from "./pending";
+import type { ExportEstimate, ExportRequest, Job } from "./pending";
 import type {
   Camera,
   CameraList,
   Coverage,
   Health,
+  ProtectedRange,
   RecordingList,
   ServerStatus,
   StatusHistory,

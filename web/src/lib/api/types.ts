@@ -17,6 +17,7 @@ export type Recording = Schemas["Recording"];
 export type RecordingList = Schemas["RecordingList"];
 export type Timeline = Schemas["Timeline"];
 export type TimelineItem = Timeline["items"][number];
+export type ProtectedRange = Schemas["ProtectedRange"];
 export type Gap = Schemas["Gap"];
 export type GapCause = Schemas["GapCause"];
 export type Mark = TimelineItem["marks"][number];

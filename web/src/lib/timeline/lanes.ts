@@ -1,6 +1,5 @@
 /** What a timeline shows of one camera. */
-import type { Gap, Mark, Range, TimelineItem } from "@/lib/api/types";
-import type { ProtectedRange } from "@/lib/api/pending";
+import type { Gap, Mark, ProtectedRange, Range, TimelineItem } from "@/lib/api/types";
 import { toRanges, withRecording } from "./ranges";
 
 export type Lane = {
