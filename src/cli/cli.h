@@ -59,6 +59,11 @@ int cmd_restore(const struct cli_options *options);
 int cli_recordings_check(const struct cli_options *options);
 int cmd_verify(const struct cli_options *options);
 int cmd_doctor(const struct cli_options *options);
+int cmd_storage(const struct cli_options *options);
+/* storage.c: nvr recordings protect|unprotect|delete */
+int cli_recordings_protect(const struct cli_options *options);
+int cli_recordings_unprotect(const struct cli_options *options);
+int cli_recordings_delete(const struct cli_options *options);
 /* Becomes the simulator, and ends with its parent. argv: from the simulator's name on. */
 int cmd_demo_camera(int argc, char **argv);
 

@@ -25,6 +25,10 @@ static const char help[] =
     "  nvr camera record ID start|stop [--seconds N]   by hand, whatever the mode says\n"
     "  nvr camera remove ID [--delete-recordings]\n"
     "  nvr recordings list [CAMERA]     newest first\n"
+    "  nvr recordings protect ID [REASON] | CAMERA START END [REASON]\n"
+    "                                   never deleted, for no reason\n"
+    "  nvr recordings unprotect ID|RANGE\n"
+    "  nvr recordings delete ID         row and file\n"
     "  nvr recordings reindex           rebuild the index from the files (server stopped)\n"
     "  nvr recordings adopt             the disk that is there now is the recordings' disk\n"
     "  nvr recordings check [--deep] [--camera ID]\n"
@@ -37,6 +41,7 @@ static const char help[] =
     "  nvr verify FILE… [--key KEY]     is an exported file what was recorded? Needs no server;\n"
     "                                   KEY: the recorder's public key, or a file with it\n"
     "  nvr config check [FILE]          is the configuration sound?\n"
+    "  nvr storage                      what is stored, how fast it grows, how long it lasts\n"
     "  nvr doctor                       storage, database, sandbox, ports\n"
     "  nvr version\n"
     "\n"
@@ -67,10 +72,10 @@ static int cmd_version(const struct cli_options *options)
 }
 
 static const struct command commands[] = {
-    {"serve", cmd_serve},     {"camera", cmd_camera}, {"recordings", cmd_recordings},
-    {"config", cmd_config},   {"doctor", cmd_doctor}, {"version", cmd_version},
-    {"help", cmd_help},       {"verify", cmd_verify}, {"backup", cmd_backup},
-    {"restore", cmd_restore},
+    {"serve", cmd_serve},     {"camera", cmd_camera},   {"recordings", cmd_recordings},
+    {"config", cmd_config},   {"doctor", cmd_doctor},   {"storage", cmd_storage},
+    {"version", cmd_version}, {"help", cmd_help},       {"verify", cmd_verify},
+    {"backup", cmd_backup},   {"restore", cmd_restore},
 };
 
 int cli_usage_error(const char *fmt, ...)

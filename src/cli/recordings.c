@@ -177,5 +177,13 @@ int cmd_recordings(const struct cli_options *options)
         return cli_recordings_check(options);
     if (strcmp(verb, "repair") == 0 && options->args_count == 1)
         return repair(options);
-    return cli_usage_error("nvr recordings list [CAMERA] | reindex | adopt | check | repair");
+    if (strcmp(verb, "protect") == 0)
+        return cli_recordings_protect(options);
+    if (strcmp(verb, "unprotect") == 0)
+        return cli_recordings_unprotect(options);
+    if (strcmp(verb, "delete") == 0)
+        return cli_recordings_delete(options);
+    return cli_usage_error(
+        "nvr recordings list [CAMERA] | protect | unprotect | delete | reindex | "
+        "adopt | check | repair");
 }

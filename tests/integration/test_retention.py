@@ -233,6 +233,33 @@ class Retention(harness.TestCase):
             self.assertEqual(answer.status, 422)
             self.assertEqual(answer.json()["error"]["fields"][0]["field"], field)
 
+    def test_command_line(self):
+        camera = self.simcam(f"cam/main {media('h264-aac.mp4')}")
+        server = self.nvr()
+        items = self.recorded(server, camera, 3)
+
+        def run(*words, expect=0):
+            answer = subprocess.run([os.path.join(harness.BIN, "nvr"), *words, "--server", server.api.base],
+                                    capture_output=True, text=True, timeout=30, check=False)
+            self.assertEqual(answer.returncode, expect, answer.stderr)
+            return answer.stdout + answer.stderr
+        ids = [item["id"] for item in items]
+        run("recordings", "protect", ids[0], "a thief")
+        self.assertIn("A protected range", run("recordings", "delete", ids[0], expect=1))
+        run("recordings", "unprotect", ids[0])
+        run("recordings", "delete", ids[0])
+        self.assertIn("no such recording", run("recordings", "delete", ids[0], expect=1))
+        words = run("recordings", "protect", "cam", str(items[1]["start"]), str(items[1]["end"]))
+        number = words.split()[1]
+        run("recordings", "unprotect", number)
+        run("recordings", "unprotect", number, expect=1)
+        run("recordings", "protect", "cam", "yesterday", "today", expect=2)
+        run("recordings", "delete", "cam", expect=2)
+        words = run("storage")
+        self.assertIn("of recordings", words)
+        self.assertRegex(words, r"\ncam +[\d.]+ [kM]?B ")
+        self.assertIn('"next_deletions"', run("storage", "--json"))
+
     def test_killed_while_deleting(self):
         """kill -9 at any moment of a deletion: what is left is consistent after the next start."""
         camera = self.simcam(f"cam/main {media('h264-aac.mp4')}")
@@ -257,7 +284,8 @@ class Retention(harness.TestCase):
 
 @unittest.skipIf(os.geteuid() != 0, "mounting needs root")
 class SmallDisk(Retention):
-    test_days = test_max_storage = test_protect_and_delete = test_killed_while_deleting = None
+    test_days = test_max_storage = test_protect_and_delete = None
+    test_killed_while_deleting = test_command_line = None
 
     def mount(self, server, megabytes):
         """A file system of its own below the recordings folder: ext4 in a file, or tmpfs."""
