@@ -10,7 +10,9 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/store/causes.h"
 #include "lib/store/db.h"
+#include "lib/store/history.h"
 #include "lib/store/recordings.h"
 #include "lib/store/store.h"
 
@@ -20,7 +22,8 @@
 #define DAY_MS 86400000LL
 #define T0 1760000000000LL
 #define SEGMENTS (DAYS * DAY_MS / SEGMENT_MS)
-#define INSERTS 2000 /* jobs of one segment of every camera */
+#define CAUSE_EVERY 90 /* segments: a cause every quarter of an hour */
+#define INSERTS 2000   /* jobs of one segment of every camera */
 #define ROUNDS 300
 
 static int failures;
@@ -70,6 +73,9 @@ static int add_segments(struct nvr_db *db, int64_t n)
                       "%s/2026-11-20/10/segment_20261120_%06d.mp4", row.camera_id,
                       (int)(n % 1000000));
         r = nvr_recordings_upsert(db, &row);
+        if (r == 0 && n % CAUSE_EVERY == 0)
+            r = nvr_causes_add(db, row.camera_id, row.start_ms, row.start_ms + SEGMENT_MS / 2,
+                               NVR_CAUSE_OVERLOAD, "The disk was too slow: pictures were lost.");
     }
     return r;
 }
@@ -150,6 +156,18 @@ static int count_row(const struct nvr_recording *recording, void *arg)
 static int ask_spans(struct nvr_db *db, const char *camera, int64_t at, int64_t *count)
 {
     return nvr_recordings_spans(db, camera, at, at + DAY_MS, count_span, count);
+}
+
+/* What a timeline of one camera asks: ranges, and why the rest is none. */
+static int ask_history(struct nvr_db *db, const char *camera, int64_t at, int64_t *count)
+{
+    const struct nvr_recording_view now = {.known_until_ms = INT64_MAX / 8, .cause = -1};
+    struct nvr_history history;
+    const int r = nvr_history_read(db, camera, at, at + DAY_MS, &now, &history);
+
+    *count += history.segments;
+    nvr_history_done(&history);
+    return r;
 }
 
 static int ask_find(struct nvr_db *db, const char *camera, int64_t at, int64_t *count)
@@ -236,6 +254,8 @@ static int bench(const char *path)
         r = insert(store);
     if (r == 0)
         r = ask(store, "store.spans_24h", 50, ask_spans);
+    if (r == 0)
+        r = ask(store, "store.history_24h", 50, ask_history);
     if (r == 0)
         r = ask(store, "store.segment_at", 5, ask_find);
     if (r == 0)
