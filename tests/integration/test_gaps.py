@@ -253,6 +253,46 @@ class Gaps(harness.TestCase):
         item = self.recorded_after(server, again)
         self.assertEqual(self.gap_of(item, full["start"], again)["cause"], "disk", item["gaps"])
 
+    def test_mode(self):
+        """Nothing is wanted: that is a cause, too, and the operator's own recording ends it."""
+        _, server = self.begin(extra={"recording": {"pre_buffer_seconds": 0,
+                                                    "post_buffer_seconds": 0}})
+        off = now_ms()
+        server.api.patch("/api/v1/cameras/cam", {"recording": {"mode": "events"}})
+        wait_until(lambda: now_ms() - off > 6000, 30)
+        on = now_ms()
+        server.api.post("/api/v1/cameras/cam/record/trigger",
+                        {"kind": "event", "label": "door", "duration_seconds": 6})
+        item = self.recorded_after(server, on)
+        gap = self.gap_of(item, off, on)
+        self.assertEqual((gap["cause"], gap["detail"]), ("schedule", "Only events are recorded."))
+        self.assertEqual([(mark["kind"], mark["label"]) for mark in item["marks"]],
+                         [("event", "door")])
+
+    def test_deleted_and_removed(self):
+        camera, server = self.begin()
+        self.wait_recordings(server, "cam", 4)
+        victim = sorted(server.api.recordings("cam"), key=lambda row: row["start"])[1]
+        server.api.delete(f"/api/v1/recordings/{victim['id']}")
+
+        def gone():
+            item = self.timeline(server)
+            found = [gap for gap in item["gaps"] if "deleted" in gap["detail"]]
+            assert found, item["gaps"]
+            return found[0]
+        gap = wait_until(gone, 20, "a gap of what was deleted")
+        self.assertEqual(gap["cause"], "operator")
+        self.assertLess(abs(gap["start"] - victim["start"]), 300)
+        self.assertLess(abs(gap["end"] - victim["end"]), 300)
+        removed = now_ms()
+        server.api.delete("/api/v1/cameras/cam")
+        wait_until(lambda: now_ms() - removed > 4000, 30)
+        again = now_ms()
+        self.add_camera(server, "cam", camera.url("cam/main"))
+        item = self.recorded_after(server, again)
+        gap = self.gap_of(item, removed, again)
+        self.assertEqual((gap["cause"], gap["detail"]), ("operator", "The camera was removed."))
+
     # ---- spans ----
 
     def test_spans(self):
