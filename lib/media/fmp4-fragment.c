@@ -5,47 +5,11 @@
 
 #include "lib/media/box.h"
 #include "lib/media/fmp4.h"
+#include "lib/media/fragment.h"
 
 #define MOOV BOX_TYPE('m', 'o', 'o', 'v')
-#define MOOF BOX_TYPE('m', 'o', 'o', 'f')
-#define MDAT BOX_TYPE('m', 'd', 'a', 't')
-#define TRAF BOX_TYPE('t', 'r', 'a', 'f')
-#define TFHD BOX_TYPE('t', 'f', 'h', 'd')
-#define TFDT BOX_TYPE('t', 'f', 'd', 't')
-#define TRUN BOX_TYPE('t', 'r', 'u', 'n')
 
-#define MOOF_MAX (1u << 20)
-#define BEFORE_MAX 16 /* boxes before the moof */
-#define NON_SYNC 0x00010000u
-
-enum tfhd_flags {
-    TFHD_BASE_OFFSET = 0x000001,
-    TFHD_DESCRIPTION = 0x000002,
-    TFHD_DURATION = 0x000008,
-    TFHD_SIZE = 0x000010,
-    TFHD_FLAGS = 0x000020,
-};
-
-enum trun_flags {
-    TRUN_OFFSET = 0x000001,
-    TRUN_FIRST_FLAGS = 0x000004,
-    TRUN_DURATION = 0x000100,
-    TRUN_SIZE = 0x000200,
-    TRUN_FLAGS = 0x000400,
-    TRUN_CTS = 0x000800,
-};
-
-struct traf {
-    uint32_t track_id;
-    uint32_t duration, size, flags; /* defaults */
-    bool has_first;
-    bool first_is_sync;
-    uint64_t samples;
-    uint64_t total_duration;
-    uint64_t total_size;
-};
-
-static bool full_box(struct region *box, uint8_t *ret_version, uint32_t *ret_flags)
+bool fragment_full_box(struct region *box, uint8_t *ret_version, uint32_t *ret_flags)
 {
     uint32_t word;
     const bool ok = region_u32(box, &word);
@@ -55,13 +19,14 @@ static bool full_box(struct region *box, uint8_t *ret_version, uint32_t *ret_fla
     return ok;
 }
 
-static bool parse_tfhd(struct region box, struct traf *traf)
+bool fragment_parse_tfhd(struct region box, struct fragment_traf *traf)
 {
     uint8_t version;
     uint32_t flags;
 
-    if (!full_box(&box, &version, &flags) || !region_u32(&box, &traf->track_id))
+    if (!fragment_full_box(&box, &version, &flags) || !region_u32(&box, &traf->track_id))
         return false;
+    traf->has_base = flags & TFHD_BASE_OFFSET;
     return (!(flags & TFHD_BASE_OFFSET) || region_skip(&box, 8)) &&
            (!(flags & TFHD_DESCRIPTION) || region_skip(&box, 4)) &&
            (!(flags & TFHD_DURATION) || region_u32(&box, &traf->duration)) &&
@@ -69,13 +34,13 @@ static bool parse_tfhd(struct region box, struct traf *traf)
            (!(flags & TFHD_FLAGS) || region_u32(&box, &traf->flags));
 }
 
-static bool parse_tfdt(struct region box, uint64_t *ret_time)
+bool fragment_parse_tfdt(struct region box, uint64_t *ret_time)
 {
     uint8_t version;
     uint32_t flags;
     uint32_t time;
 
-    if (!full_box(&box, &version, &flags))
+    if (!fragment_full_box(&box, &version, &flags))
         return false;
     if (version == 1)
         return region_u64(&box, ret_time) && *ret_time <= INT64_MAX;
@@ -85,7 +50,8 @@ static bool parse_tfdt(struct region box, uint64_t *ret_time)
     return true;
 }
 
-static bool parse_sample(struct region *box, uint32_t flags, struct traf *traf, uint32_t *sample)
+static bool parse_sample(struct region *box, uint32_t flags, struct fragment_traf *traf,
+                         uint32_t *sample)
 {
     uint32_t duration = traf->duration;
     uint32_t size = traf->size;
@@ -100,14 +66,14 @@ static bool parse_sample(struct region *box, uint32_t flags, struct traf *traf, 
     return true;
 }
 
-static bool parse_trun(struct region box, struct traf *traf)
+static bool parse_trun(struct region box, struct fragment_traf *traf)
 {
     uint32_t first_flags;
     uint32_t count;
     uint32_t flags;
     uint8_t version;
 
-    if (!full_box(&box, &version, &flags) || !region_u32(&box, &count) ||
+    if (!fragment_full_box(&box, &version, &flags) || !region_u32(&box, &count) ||
         count > NVR_FMP4_READ_SAMPLES_MAX || traf->samples + count > NVR_FMP4_READ_SAMPLES_MAX ||
         ((flags & TRUN_OFFSET) && !region_skip(&box, 4)))
         return false;
@@ -128,7 +94,7 @@ static bool parse_trun(struct region box, struct traf *traf)
     return true;
 }
 
-static int find_track(const struct nvr_fmp4_init *init, uint32_t track_id)
+int fragment_find_track(const struct nvr_fmp4_init *init, uint32_t track_id)
 {
     for (size_t i = 0; i < init->tracks_count; i++)
         if (init->tracks[i].track_id == track_id)
@@ -139,16 +105,16 @@ static int find_track(const struct nvr_fmp4_init *init, uint32_t track_id)
 static bool parse_traf(const struct nvr_fmp4_init *init, struct region region,
                        struct nvr_fmp4_fragment *fragment, uint64_t *payload)
 {
-    struct traf traf = {0};
+    struct fragment_traf traf = {0};
     struct region box;
     uint64_t time;
     uint32_t type;
     int track;
 
-    if (!box_find(region, TFHD, &box) || !parse_tfhd(box, &traf) || !box_find(region, TFDT, &box) ||
-        !parse_tfdt(box, &time))
+    if (!box_find(region, TFHD, &box) || !fragment_parse_tfhd(box, &traf) ||
+        !box_find(region, TFDT, &box) || !fragment_parse_tfdt(box, &time))
         return false;
-    track = find_track(init, traf.track_id);
+    track = fragment_find_track(init, traf.track_id);
     if (track < 0 || fragment->samples[track])
         return false;
     while (box_next(&region, &type, &box))
@@ -167,9 +133,8 @@ static bool parse_traf(const struct nvr_fmp4_init *init, struct region region,
     return true;
 }
 
-/* The moof at *pos, behind boxes that may come before it; sets what bytes are missing. */
-static int find_moof(const uint8_t *data, size_t size, size_t *pos, struct box *ret_box,
-                     size_t *ret_needed)
+int fragment_find_moof(const uint8_t *data, size_t size, size_t *pos, struct box *ret_box,
+                       size_t *ret_needed)
 {
     for (unsigned i = 0; i <= BEFORE_MAX; i++) {
         const int r = box_read(data + *pos, size - *pos, ret_box);
@@ -203,7 +168,7 @@ int nvr_fmp4_parse_fragment(const struct nvr_fmp4_init *init, const uint8_t *dat
     int r;
 
     *ret_fragment = fragment;
-    r = find_moof(data, size, &pos, &moof, &ret_fragment->size);
+    r = fragment_find_moof(data, size, &pos, &moof, &ret_fragment->size);
     if (r < 0)
         return r;
     fragment.moof_offset = pos;
@@ -238,15 +203,15 @@ static void put_be(uint8_t *dst, size_t count, uint64_t value)
 static int rebase_traf(const struct nvr_fmp4_init *init, uint8_t *data, struct region region,
                        const uint64_t *base)
 {
-    struct traf traf = {0};
+    struct fragment_traf traf = {0};
     struct region box;
     uint64_t time;
     int track;
 
-    if (!box_find(region, TFHD, &box) || !parse_tfhd(box, &traf) || !box_find(region, TFDT, &box) ||
-        !parse_tfdt(box, &time))
+    if (!box_find(region, TFHD, &box) || !fragment_parse_tfhd(box, &traf) ||
+        !box_find(region, TFDT, &box) || !fragment_parse_tfdt(box, &time))
         return -EPROTO;
-    track = find_track(init, traf.track_id);
+    track = fragment_find_track(init, traf.track_id);
     if (track < 0)
         return -EPROTO;
     time = time > base[track] ? time - base[track] : 0;
@@ -265,7 +230,7 @@ int nvr_fmp4_rebase_moof(const struct nvr_fmp4_init *init, uint8_t *data, size_t
     size_t pos = 0;
     int r;
 
-    r = find_moof(data, size, &pos, &moof, &needed);
+    r = fragment_find_moof(data, size, &pos, &moof, &needed);
     if (r < 0)
         return -EPROTO;
     region = (struct region){data + pos + moof.header_size, (size_t)moof.size - moof.header_size};

@@ -80,6 +80,28 @@ struct nvr_fmp4_fragment {
 NVR_CHECK int nvr_fmp4_parse_fragment(const struct nvr_fmp4_init *init, const uint8_t *data,
                                       size_t size, struct nvr_fmp4_fragment *ret_fragment);
 
+/* One sample of a fragment that is read back. */
+struct nvr_fmp4_found {
+    size_t track; /* index in the init */
+    uint64_t dts; /* track units */
+    int32_t cts;
+    uint32_t duration, size;
+    bool key;        /* video: a sync sample; all of other tracks are */
+    uint64_t offset; /* of its bytes, from the start of the fragment */
+};
+/* Returns 0 to go on, else what ends the walk. */
+typedef int (*nvr_fmp4_visit)(const struct nvr_fmp4_found *sample, void *arg);
+/* Every sample of the fragment at data, track by track, in decode order; the moof must be there
+ * whole, fragment is what nvr_fmp4_parse_fragment() said of it. Samples whose bytes lie outside of
+ * the fragment are -EPROTO. 0, -EPROTO, or visit's. */
+NVR_CHECK int nvr_fmp4_each_sample(const struct nvr_fmp4_init *init, const uint8_t *data,
+                                   size_t size, const struct nvr_fmp4_fragment *fragment,
+                                   nvr_fmp4_visit visit, void *arg);
+/* The first sample entry ("avc1" box with its header) of a track, inside of data (an init segment
+ * that nvr_fmp4_parse_init() accepted). 0, -EPROTO. */
+NVR_CHECK int nvr_fmp4_find_entry(const uint8_t *data, size_t size, uint32_t track_id,
+                                  const uint8_t **ret_entry, size_t *ret_size);
+
 /* Subtract base[i] (track i of init, track units) from each tfdt of the moof at data (whole, its
  * mdat need not be there), in place, saturating at 0. For files handed to people. 0, -EPROTO. */
 NVR_CHECK int nvr_fmp4_rebase_moof(const struct nvr_fmp4_init *init, uint8_t *data, size_t size,

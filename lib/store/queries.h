@@ -9,6 +9,7 @@ extern const char *const nvr_retention_queries[];
 extern const char *const nvr_locations_queries[];
 extern const char *const nvr_evidence_queries[];
 extern const char *const nvr_causes_queries[];
+extern const char *const nvr_jobs_queries[];
 extern const char *const nvr_triggers_queries[];
 
 #endif

@@ -21,6 +21,7 @@ static const struct {
     {nvr_record_routes, &nvr_record_routes_count},
     {nvr_storage_routes, &nvr_storage_routes_count},
     {nvr_recording_routes, &nvr_recording_routes_count},
+    {nvr_export_routes, &nvr_export_routes_count},
     {nvr_system_routes, &nvr_system_routes_count},
     {nvr_config_routes, &nvr_config_routes_count},
     {nvr_evidence_routes, &nvr_evidence_routes_count},

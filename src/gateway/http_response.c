@@ -60,6 +60,7 @@ static const char *reason_phrase(unsigned status)
         {501, "Not Implemented"},
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
+        {507, "Insufficient Storage"},
     };
 
     for (size_t i = 0; i < NVR_ARRAY_SIZE(phrases); i++)

@@ -36,6 +36,8 @@ extern const struct nvr_route nvr_recording_routes[];
 extern const size_t nvr_recording_routes_count;
 extern const struct nvr_route nvr_storage_routes[];
 extern const size_t nvr_storage_routes_count;
+extern const struct nvr_route nvr_export_routes[];
+extern const size_t nvr_export_routes_count;
 extern const struct nvr_route nvr_system_routes[];
 extern const size_t nvr_system_routes_count;
 extern const struct nvr_route nvr_config_routes[];

@@ -9,7 +9,7 @@ int main(void)
 {
     static const struct nvr_zygote_role roles[] = {
         {"still", nvr_still_run},     {"index", nvr_index_run},   {"check", nvr_check_run},
-        {"preview", nvr_preview_run}, {"keeper", nvr_keeper_run},
+        {"preview", nvr_preview_run}, {"keeper", nvr_keeper_run}, {"export", nvr_export_run},
     };
 
     return nvr_program_run("nvr-media", roles, NVR_ARRAY_SIZE(roles));

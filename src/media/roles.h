@@ -7,5 +7,6 @@ int nvr_preview_run(const char *name, int fd); /* small pictures for the timelin
 int nvr_index_run(const char *name, int fd);   /* what a segment file holds; repairs cut tails */
 int nvr_check_run(const char *name, int fd);   /* are a file's bytes the recorded ones? */
 int nvr_keeper_run(const char *name, int fd);  /* files to other places, and back */
+int nvr_export_run(const char *name, int fd);  /* recorded segments: one file for people */
 
 #endif

@@ -30,6 +30,7 @@ struct storage_part {
 };
 
 struct previews;
+struct storage_exports;
 
 struct nvr_storage {
     struct nvr_supervisor *supervisor;
@@ -47,6 +48,7 @@ struct nvr_storage {
     struct previews *previews;
     struct report *report;
     unsigned keepings; /* decisions under way */
+    struct storage_exports *exports;
 };
 
 /* open.c */
@@ -73,6 +75,12 @@ bool keep_is_idle(const struct nvr_storage *storage);
 /* storage.c: timers on the heap, which outlive their owner until libuv let go of them */
 uv_timer_t *storage_timer_new(uv_loop_t *loop, void *data); /* NULL: out of memory */
 void storage_timer_free(uv_timer_t *timer);                 /* NULL: no-op */
+/* exports.c */
+NVR_CHECK int exports_start(struct nvr_storage *storage);
+void exports_stop(struct nvr_storage *storage);
+bool exports_is_idle(const struct nvr_storage *storage);
+void exports_free(struct nvr_storage *storage);
+
 /* After anything that stop waits for. */
 void storage_check_stopped(struct nvr_storage *storage);
 

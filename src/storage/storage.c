@@ -35,6 +35,11 @@ static const struct storage_part parts[] = {
      .stop = report_stop,
      .is_idle = report_is_idle,
      .free = report_free},
+    {.name = "exports",
+     .start = exports_start,
+     .stop = exports_stop,
+     .is_idle = exports_is_idle,
+     .free = exports_free},
 };
 
 static void free_handle(uv_handle_t *handle)

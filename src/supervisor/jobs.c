@@ -23,6 +23,7 @@ struct nvr_job {
     json_t *params;
     int fd; /* goes with the call */
     nvr_job_done done;
+    nvr_job_request on_request; /* NULL: it does not talk back */
     void *arg;
     uv_timer_t timer;
     bool timer_open;
@@ -122,7 +123,12 @@ static void on_reply(struct nvr_rpc *rpc, const struct nvr_rpc_reply *reply, voi
 
 static void on_request(struct nvr_rpc *rpc, const struct nvr_rpc_request *request, void *arg)
 {
-    (void)arg; /* hello, log: nothing that a job needs */
+    struct nvr_job *job = arg;
+
+    if (job->on_request && !job->finished && strcmp(request->method, "hello") != 0) {
+        job->on_request(request, job->arg);
+        return;
+    }
     if (request->id >= 0 &&
         nvr_rpc_reply_error(rpc, request->id, NVR_RPC_METHOD_NOT_FOUND, "no such method", NULL) < 0)
         return;
@@ -311,4 +317,22 @@ void nvr_supervisor_job_cancel(struct nvr_job *job)
         return;
     job->done = NULL;
     fail(job, -ECANCELED, "unavailable", "cancelled");
+}
+
+void nvr_supervisor_job_listen(struct nvr_job *job, nvr_job_request fn)
+{
+    job->on_request = fn;
+}
+
+struct nvr_rpc *nvr_supervisor_job_get_rpc(struct nvr_job *job)
+{
+    return job->finished ? NULL : job->rpc;
+}
+
+void nvr_supervisor_job_extend(struct nvr_job *job, unsigned timeout_ms)
+{
+    if (job->finished || job->launch_error < 0)
+        return;
+    uv_update_time(job->jobs->supervisor->loop);
+    (void)uv_timer_start(&job->timer, on_timer, timeout_ms, 0);
 }

@@ -159,6 +159,15 @@ NVR_CHECK int nvr_supervisor_job(struct nvr_supervisor *sv, const char *role, js
                                  struct nvr_job **ret_job);
 /* done will not run. */
 void nvr_supervisor_job_cancel(struct nvr_job *job);
+/* A job that talks back while it works: fn gets its requests and notifications (but hello), answers
+ * go by nvr_job_get_rpc(). Right after nvr_supervisor_job(). */
+typedef void (*nvr_job_request)(const struct nvr_rpc_request *request, void *arg);
+void nvr_supervisor_job_listen(struct nvr_job *job, nvr_job_request fn);
+struct nvr_rpc *nvr_supervisor_job_get_rpc(struct nvr_job *job); /* NULL: not there */
+/* Its time is over so long from now, whatever was said before; for jobs that were started with
+ * NVR_JOB_TIMEOUT_MAX_MS. */
+#define NVR_JOB_TIMEOUT_MAX_MS (30u * 24 * 3600 * 1000)
+void nvr_supervisor_job_extend(struct nvr_job *job, unsigned timeout_ms);
 
 /* ---- services: long-lived sandboxed processes of nvr-media (one per role), started again with
  * back-off. They must send `heartbeat` every NVR_HEARTBEAT_MS and answer `stop`. */

@@ -143,3 +143,95 @@ def whole_size(data):
     for _, _, end, _ in boxes(data):
         last = end
     return last
+
+
+class MovieSample:
+    """A sample of a progressive file. pts, end: seconds of the track's media time line."""
+
+    def __init__(self, dts, pts, end, key, data, entry):
+        self.dts, self.pts, self.end, self.key = dts, pts, end, key
+        self.data, self.entry = data, entry
+
+    @property
+    def number(self):
+        found = STAMP.search(self.data)
+        return int(found.group(2), 16) if found else None
+
+
+class MovieTrack:
+    def __init__(self, handler, timescale, entries, samples, edits):
+        self.handler, self.timescale, self.entries = handler, timescale, entries
+        self.samples, self.edits = samples, edits  # edits: (media s or None, duration s)
+
+    @property
+    def duration(self):
+        return sum(duration for _, duration in self.edits)
+
+    def shown(self):
+        """(sample, time it comes on the screen) in the order of presentation."""
+        found, clock = [], 0.0
+        for media, duration in self.edits:
+            if media is not None:
+                inside = sorted((s for s in self.samples if s.pts < media + duration - 1e-9),
+                                key=lambda s: s.pts)
+                later = [s.pts for s in inside][1:] + [media + duration]
+                for sample, ends in zip(inside, later):
+                    if ends > media + 1e-9:
+                        found.append((sample, clock + max(sample.pts - media, 0.0)))
+            clock += duration
+        return found
+
+
+def _table(data, body, form, start=4):
+    count = struct.unpack_from(">I", data, body + start)[0]
+    size = struct.calcsize(">" + form)
+    return [struct.unpack_from(">" + form, data, body + start + 4 + i * size) for i in range(count)]
+
+
+def _children(data, start, end):
+    return {kind: (body, last) for kind, body, last, _ in boxes(data, start, end)}
+
+
+def _read_trak(data, start, end, movie_scale):
+    trak = _children(data, start, end)
+    mdia = _children(data, *trak["mdia"])
+    stbl = _children(data, *_children(data, *mdia["minf"])["stbl"])
+    scale = struct.unpack_from(">I", data, mdia["mdhd"][0] + 20)[0]
+    handler = data[mdia["hdlr"][0] + 8:mdia["hdlr"][0] + 12].decode()
+    elst = _children(data, *trak["edts"])["elst"][0]
+    edits = [(None if media < 0 else media / scale, duration / movie_scale)
+             for duration, media, _ in _table(data, elst, "QqI")]
+    sizes = [size for (size,) in _table(data, stbl["stsz"][0], "I", 8)]
+    deltas = [d for count, d in _table(data, stbl["stts"][0], "II") for _ in range(count)]
+    offsets_of_time = [0] * len(sizes)
+    if "ctts" in stbl:
+        offsets_of_time = [o for count, o in _table(data, stbl["ctts"][0], "Ii") for _ in range(count)]
+    keys = {n for (n,) in _table(data, stbl["stss"][0], "I")} if "stss" in stbl else None
+    wide = "co64" in stbl
+    chunks = [o for (o,) in _table(data, stbl["co64" if wide else "stco"][0], "Q" if wide else "I")]
+    runs = _table(data, stbl["stsc"][0], "III") + [(len(chunks) + 1, 0, 0)]
+    samples, index, time = [], 0, 0
+    for (first, per_chunk, entry), (until, _, _) in zip(runs, runs[1:]):
+        for chunk in range(first, until):
+            offset = chunks[chunk - 1]
+            for _ in range(per_chunk):
+                pts = time + offsets_of_time[index]
+                samples.append(MovieSample(time / scale, pts / scale, (pts + deltas[index]) / scale,
+                                           keys is None or index + 1 in keys,
+                                           data[offset:offset + sizes[index]], entry))
+                offset += sizes[index]
+                time += deltas[index]
+                index += 1
+    assert index == len(sizes) == len(deltas), (index, len(sizes), len(deltas))
+    entries = [kind for kind, _, _, _ in boxes(data, stbl["stsd"][0] + 8, stbl["stsd"][1])]
+    return MovieTrack(handler, scale, entries, samples, edits)
+
+
+def movie(data):
+    """Tracks of a progressive file by handler: vide, soun."""
+    top = _children(data, 0, len(data))
+    moov = top["moov"]
+    scale = struct.unpack_from(">I", data, _children(data, *moov)["mvhd"][0] + 20)[0]
+    tracks = [_read_trak(data, body, end, scale)
+              for kind, body, end, _ in boxes(data, *moov) if kind == "trak"]
+    return {track.handler: track for track in tracks}

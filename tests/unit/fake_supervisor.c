@@ -289,6 +289,24 @@ void nvr_supervisor_job_cancel(struct nvr_job *job)
     end_job(job);
 }
 
+void nvr_supervisor_job_listen(struct nvr_job *job, nvr_job_request fn)
+{
+    (void)job;
+    (void)fn;
+}
+
+struct nvr_rpc *nvr_supervisor_job_get_rpc(struct nvr_job *job)
+{
+    (void)job;
+    return NULL;
+}
+
+void nvr_supervisor_job_extend(struct nvr_job *job, unsigned timeout_ms)
+{
+    (void)job;
+    (void)timeout_ms;
+}
+
 /* ---- configuration and state ---- */
 
 struct nvr_bus *nvr_supervisor_get_bus(struct nvr_supervisor *supervisor)
