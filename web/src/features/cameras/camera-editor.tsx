@@ -71,8 +71,17 @@ export function CameraEditor({ initial, camera, save }: Props) {
         <CameraFields
           register={register}
           errors={formState.errors}
-          values={{ record: watch("record"), audio: watch("audio") }}
+          values={{
+            record: watch("record"),
+            audio: watch("audio"),
+            mode: watch("mode"),
+            schedule: watch("schedule"),
+          }}
           setFlag={(name, value) => setValue(name, value, { shouldDirty: true })}
+          setSchedule={(entries) => {
+            setValue("schedule", entries, { shouldDirty: true });
+            form.clearErrors("schedule");
+          }}
           hasPassword={camera?.stream.has_password ?? false}
         />
         <div className="border-line mt-6 flex flex-wrap gap-2 border-t pt-5">

@@ -3,17 +3,21 @@ import { Field } from "@/components/ui/field";
 import { Input } from "@/components/ui/input";
 import { CameraAdvancedFields } from "./camera-advanced-fields";
 import type { CameraForm } from "./camera-form-model";
+import { RecordingFields } from "./recording-fields";
+import type { ScheduleEntry } from "./schedule-model";
 import { SwitchField } from "./switch-field";
 
 type Props = {
   register: UseFormRegister<CameraForm>;
   errors: FieldErrors<CameraForm>;
-  values: Pick<CameraForm, "record" | "audio">;
+  values: Pick<CameraForm, "record" | "audio" | "mode" | "schedule">;
   setFlag: (name: "record" | "audio", value: boolean) => void;
+  setSchedule: (entries: ScheduleEntry[]) => void;
   hasPassword: boolean;
 };
 
-export function CameraFields({ register, errors, values, setFlag, hasPassword }: Props) {
+export function CameraFields(props: Props) {
+  const { register, errors, values, setFlag, setSchedule, hasPassword } = props;
   return (
     <div className="grid gap-5">
       <Field label="Name" error={errors.name?.message}>
@@ -74,10 +78,19 @@ export function CameraFields({ register, errors, values, setFlag, hasPassword }:
       </div>
       <SwitchField
         label="Record this camera"
-        hint="Continuously, exactly as the camera sends it."
+        hint="The stream as the camera sends it, without loss of quality."
         checked={values.record}
         onChange={(value) => setFlag("record", value)}
       />
+      {values.record && (
+        <RecordingFields
+          register={register}
+          errors={errors}
+          mode={values.mode}
+          schedule={values.schedule}
+          onSchedule={setSchedule}
+        />
+      )}
       <CameraAdvancedFields
         register={register}
         errors={errors}

@@ -1,6 +1,7 @@
 /** The camera form as data: what the fields hold, what is wrong with them, what is sent. */
 import type { FieldError } from "@/lib/api/client";
 import type { Camera, CameraInput, CameraPatch, ProbeRequest } from "@/lib/api/types";
+import type { ScheduleEntry } from "./schedule-model";
 
 export type CameraForm = {
   name: string;
@@ -12,6 +13,13 @@ export type CameraForm = {
   authType: "auto" | "basic" | "digest" | "none";
   fallbackUrls: string;
   record: boolean;
+  mode: "continuous" | "motion" | "events" | "scheduled";
+  schedule: ScheduleEntry[];
+  preSeconds: string;
+  postSeconds: string;
+  /** Empty: as for all cameras. */
+  keepDays: string;
+  keepEventDays: string;
   segmentSeconds: string;
   audio: boolean;
   timeoutSeconds: string;
@@ -30,6 +38,12 @@ export const emptyForm: CameraForm = {
   authType: "auto",
   fallbackUrls: "",
   record: true,
+  mode: "continuous",
+  schedule: [],
+  preSeconds: "5",
+  postSeconds: "5",
+  keepDays: "",
+  keepEventDays: "60",
   segmentSeconds: "10",
   audio: true,
   timeoutSeconds: "10",
@@ -55,6 +69,12 @@ export function formFromCamera(camera: Camera): CameraForm {
     authType: stream.auth_type ?? emptyForm.authType,
     fallbackUrls: (stream.fallback_urls ?? []).join("\n"),
     record: recording.enabled ?? true,
+    mode: recording.mode ?? "continuous",
+    schedule: recording.schedule ?? [],
+    preSeconds: String(recording.pre_buffer_seconds ?? 5),
+    postSeconds: String(recording.post_buffer_seconds ?? 5),
+    keepDays: String(recording.retention?.default_days ?? ""),
+    keepEventDays: String(recording.retention?.events_days ?? 60),
     segmentSeconds: String(recording.segment_seconds ?? 10),
     audio: recording.audio ?? true,
     timeoutSeconds: String(advanced?.timeout_seconds ?? 10),
@@ -98,6 +118,14 @@ export function validateForm(form: CameraForm): FormErrors {
     url: url ? urlProblem(url) : "Enter the address of the camera's stream.",
     subUrl: subUrl ? urlProblem(subUrl) : undefined,
     fallbackUrls: lines(form.fallbackUrls).map(urlProblem).find(Boolean),
+    schedule:
+      form.record && form.mode === "scheduled" && form.schedule.length === 0
+        ? "Paint when this camera is to record."
+        : undefined,
+    preSeconds: wholeNumber(form.preSeconds, 0, 60),
+    postSeconds: wholeNumber(form.postSeconds, 0, 60),
+    keepDays: form.keepDays.trim() ? wholeNumber(form.keepDays, 1, 3650) : undefined,
+    keepEventDays: wholeNumber(form.keepEventDays, 1, 3650),
     segmentSeconds: wholeNumber(form.segmentSeconds, 2, 60),
     timeoutSeconds: wholeNumber(form.timeoutSeconds, 1, 60),
   };
@@ -118,6 +146,16 @@ const serverFields: Record<string, FormField> = {
   "stream.transport": "transport",
   transport: "transport",
   "stream.auth_type": "authType",
+  "recording.mode": "mode",
+  "recording.schedule": "schedule",
+  "recording.schedule.days": "schedule",
+  "recording.schedule.from": "schedule",
+  "recording.schedule.to": "schedule",
+  "recording.schedule.mode": "schedule",
+  "recording.pre_buffer_seconds": "preSeconds",
+  "recording.post_buffer_seconds": "postSeconds",
+  "recording.retention.default_days": "keepDays",
+  "recording.retention.events_days": "keepEventDays",
   "recording.segment_seconds": "segmentSeconds",
   "advanced.timeout_seconds": "timeoutSeconds",
 };
@@ -152,6 +190,10 @@ const settingsOf = (form: CameraForm) => ({
   name: form.name.trim(),
   recording: {
     enabled: form.record,
+    mode: form.mode,
+    ...(form.mode === "scheduled" ? { schedule: form.schedule } : {}),
+    pre_buffer_seconds: Number(form.preSeconds),
+    post_buffer_seconds: Number(form.postSeconds),
     segment_seconds: Number(form.segmentSeconds),
     audio: form.audio,
   },
@@ -159,11 +201,31 @@ const settingsOf = (form: CameraForm) => ({
 });
 
 export function toInput(form: CameraForm): CameraInput {
-  return { ...settingsOf(form), enabled: true, stream: streamOf(form) };
+  const settings = settingsOf(form);
+  const retention = {
+    events_days: Number(form.keepEventDays),
+    ...(form.keepDays.trim() ? { default_days: Number(form.keepDays) } : {}),
+  };
+  return {
+    ...settings,
+    recording: { ...settings.recording, retention },
+    enabled: true,
+    stream: streamOf(form),
+  };
 }
 
 export function toPatch(form: CameraForm): CameraPatch {
-  return { ...settingsOf(form), stream: streamOf(form) };
+  const settings = settingsOf(form);
+  // null takes the key out (RFC 7396): the camera follows the general setting again.
+  const retention = {
+    events_days: Number(form.keepEventDays),
+    default_days: form.keepDays.trim() ? Number(form.keepDays) : null,
+  };
+  return {
+    ...settings,
+    recording: { ...settings.recording, retention },
+    stream: streamOf(form),
+  } as CameraPatch;
 }
 
 /** `id` of an existing camera lets the server use the password it has stored. */

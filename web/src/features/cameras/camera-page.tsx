@@ -17,13 +17,15 @@ import { CameraActions } from "./camera-actions";
 import { HistoryCard } from "./history-card";
 import { LiveCard } from "./live-card";
 import { useCameraCommand, useUpdateCamera } from "./mutations";
+import { RecordButton } from "./record-button";
+import { recordingText } from "./recording-now";
 
 function Details({ camera }: { camera: Camera }) {
   const rows: [string, string][] = [
     ["Address", camera.stream.url],
     ["Sub stream", camera.stream.sub_url === "" ? "None" : (camera.stream.sub_url ?? "None")],
     ["Transport", (camera.stream.transport ?? "tcp").toUpperCase()],
-    ["Recording", camera.recording.enabled === false ? "Off" : "Continuous"],
+    ["Recording", recordingText(camera)],
     ["Last seen", formatAgo(camera.last_seen, Date.now())],
     ["Reconnects", String(camera.reconnects)],
     ["Lost packets", String(camera.dropped_packets)],
@@ -101,6 +103,7 @@ export function CameraPage() {
         data && (
           <>
             <WakeButton camera={data} />
+            <RecordButton camera={data} />
             <Button asChild>
               <Link to={`/recordings/${encodeURIComponent(data.id)}`}>
                 <History aria-hidden /> <span className="max-sm:sr-only">Recordings</span>

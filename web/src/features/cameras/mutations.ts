@@ -42,6 +42,21 @@ export function useCameraCommand(id: string) {
   });
 }
 
+/** Seconds to record by hand; null ends it. */
+export function useManualRecording(id: string) {
+  const refresh = useRefreshCameras();
+  return useMutation({
+    mutationFn: (seconds: number | null) =>
+      seconds === null
+        ? request<undefined>(cameraPath(id, "/record/stop"), { method: "POST" })
+        : request<{ until: number }>(cameraPath(id, "/record/start"), {
+            method: "POST",
+            body: { duration_seconds: seconds },
+          }),
+    onSuccess: refresh,
+  });
+}
+
 export function useDeleteCamera(id: string) {
   const client = useQueryClient();
   return useMutation({
