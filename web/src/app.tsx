@@ -35,6 +35,13 @@ export const routes: RouteObject[] = [
         },
       },
       {
+        path: "storage",
+        lazy: async () => {
+          const { StoragePage } = await import("./features/storage/storage-page");
+          return { Component: StoragePage };
+        },
+      },
+      {
         path: "system",
         lazy: async () => {
           const { SystemPage } = await import("./features/system/system-page");

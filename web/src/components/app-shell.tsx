@@ -2,6 +2,7 @@ import {
   BookOpen,
   Cctv,
   FileDown,
+  HardDrive,
   HeartPulse,
   History,
   ScrollText,
@@ -19,6 +20,7 @@ const nav: NavItem[] = [
   { to: "/cameras", label: "Cameras", icon: Cctv },
   { to: "/recordings", label: "Recordings", icon: History },
   { to: "/exports", label: "Exports", icon: FileDown },
+  { to: "/storage", label: "Storage", icon: HardDrive },
   { to: "/system", label: "System", icon: HeartPulse },
   { to: "/logs", label: "Logs", icon: ScrollText },
 ];

@@ -6,11 +6,16 @@ import type {
   Camera,
   CameraList,
   Coverage,
+  Evidence,
+  FindingList,
   Health,
   ProtectedRange,
   RecordingList,
   ServerStatus,
   StatusHistory,
+  StorageConfig,
+  StorageReport,
+  SystemConfig,
   SystemInfo,
   Timeline,
   TimelineItem,
@@ -168,4 +173,32 @@ export const statusQuery = queryOptions({
   queryKey: ["system", "status"],
   queryFn: ({ signal }) => request<ServerStatus>("/status", { signal }),
   refetchInterval: seconds(3),
+});
+
+export const storageQuery = queryOptions({
+  queryKey: ["storage"],
+  queryFn: ({ signal }) => request<StorageReport>(`${api}/system/storage`, { signal }),
+  refetchInterval: seconds(10),
+});
+
+export const evidenceQuery = queryOptions({
+  queryKey: ["storage", "evidence"],
+  queryFn: ({ signal }) => request<Evidence>(`${api}/evidence`, { signal }),
+  staleTime: seconds(60),
+});
+
+export const findingsQuery = queryOptions({
+  queryKey: ["storage", "findings"],
+  queryFn: ({ signal }) => request<FindingList>(`${api}/evidence/findings`, { signal }),
+  refetchInterval: seconds(30),
+});
+
+export const storageConfigQuery = queryOptions({
+  queryKey: ["config", "storage"],
+  queryFn: ({ signal }) => request<StorageConfig>(`${api}/config/storage`, { signal }),
+});
+
+export const systemConfigQuery = queryOptions({
+  queryKey: ["config", "system"],
+  queryFn: ({ signal }) => request<SystemConfig>(`${api}/config/system`, { signal }),
 });
