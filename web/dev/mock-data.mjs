@@ -35,6 +35,7 @@ export function makeCamera(id, name, change = {}) {
     error_code: null,
     last_seen: now,
     recording_active: true,
+    recording_now: { mode: "continuous", reason: "continuous", until: null, next_change: null },
     reconnects: 1,
     dropped_packets: 0,
     worker: { state: "running", pid: 4120, restarts: 0 },

@@ -6,6 +6,7 @@ import { extname, join, normalize } from "node:path";
 import { WebSocketServer } from "ws";
 import { cameras, history, jobFile, jobs, locked, logs, makeCamera } from "./mock-data.mjs";
 import { makeJob, ranges, systemInfo, timelineItem, workers } from "./mock-data.mjs";
+import { storageRoute } from "./mock-storage.mjs";
 import { loadClip, retime } from "./media.mjs";
 
 const port = Number(process.argv[2] ?? 5000);
@@ -171,6 +172,8 @@ function answer(request, url, body) {
     return [200, { version: "0.1.0", uptime_s: 11400, cameras: { total: 5, online: 3 }, workers }];
   }
   const [, , group, ...rest] = path;
+  const stored = storageRoute(request, [group, ...rest], body);
+  if (stored) return stored;
   if (group === "cameras") return camerasRoute(request, body, rest);
   if (group === "system" && rest[0] === "info") return [200, systemInfo()];
   if (group === "system" && rest[0] === "logs") {

@@ -46,7 +46,7 @@ export function LocationCard({ location }: { location: StorageLocation }) {
         title={tierNames[location.tier]}
         note={<span className="font-mono text-xs break-all">{location.address}</span>}
         action={
-          <Badge tone={fine ? "good" : location.state === "low" ? "amber" : "bad"}>
+          <Badge tone={fine ? "good" : location.state === "low" ? "warn" : "bad"}>
             {stateWords[location.state]}
           </Badge>
         }

@@ -1,10 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { request } from "@/lib/api/client";
 import { api } from "@/lib/api/queries";
-import type { StorageConfig, SystemConfig } from "@/lib/api/types";
-
-/** The most specific JSON Merge Patch: null takes a key out. */
-export type Patch<T> = { [K in keyof T]?: Patch<T[K]> | null };
 
 function useRefreshStorage() {
   const client = useQueryClient();
@@ -32,7 +28,19 @@ export function useAcknowledgeFinding() {
   });
 }
 
-export type StorageSettings = { system: Patch<SystemConfig>; storage: Patch<StorageConfig> };
+type Place = { location: string; duration_days?: number };
+
+/** What the form sends, as JSON Merge Patch: null takes a key out (RFC 7396). */
+export type StorageSettings = {
+  system: { max_storage_gb: number; min_free_gb: number };
+  storage: {
+    retention: {
+      default_days: number;
+      tiers: { hot: { duration_days: number } | null; warm: Place | null; cold: Place | null };
+    };
+    s3: { enabled: boolean } & Record<string, string | boolean>;
+  };
+};
 
 /** Both sections; the one with fewer ways to fail first. */
 export function useSaveStorage() {

@@ -56,12 +56,7 @@ export function S3Fields({ register, errors, hasSecret, pathStyle, onPathStyle, 
             error={errors[field.name]?.message}
           >
             {(control) => (
-              <Input
-                {...control}
-                {...register(field.name)}
-                autoComplete="off"
-                spellCheck={false}
-              />
+              <Input {...control} {...register(field.name)} autoComplete="off" spellCheck={false} />
             )}
           </Field>
         ))}

@@ -12,7 +12,14 @@ import { storageConfigQuery, systemConfigQuery } from "@/lib/api/queries";
 import type { StorageConfig, SystemConfig } from "@/lib/api/types";
 import { useSaveStorage } from "./mutations";
 import { S3Fields } from "./s3-fields";
-import { formFrom, placeErrors, s3Of, toSettings, validate, type StorageForm } from "./settings-model";
+import {
+  formFrom,
+  placeErrors,
+  s3Of,
+  toSettings,
+  validate,
+  type StorageForm,
+} from "./settings-model";
 
 type FieldsProps = {
   register: UseFormRegister<StorageForm>;
@@ -59,7 +66,12 @@ function Place({ register, errors, values, tier, title }: PlaceProps) {
       {kind === "folder" && (
         <Field label={`${title}: folder`} className="sm:col-span-2" error={errors[folder]?.message}>
           {(control) => (
-            <Input {...control} {...register(folder)} placeholder="/mnt/archive" spellCheck={false} />
+            <Input
+              {...control}
+              {...register(folder)}
+              placeholder="/mnt/archive"
+              spellCheck={false}
+            />
           )}
         </Field>
       )}
@@ -107,8 +119,9 @@ function SettingsForm({ system, storage }: FormProps) {
     defaultValues: formFrom(system, storage),
     resolver: (values) => {
       const problems = Object.entries(validate(values, hasSecret));
+      if (problems.length === 0) return { values, errors: {} };
       return {
-        values,
+        values: {},
         errors: Object.fromEntries(
           problems.map(([name, message]) => [name, { type: "validate", message }]),
         ),
@@ -176,9 +189,7 @@ export function SettingsCard() {
         title="Settings"
         note="How much space recordings may take, and where older ones move to."
       />
-      {system.data && storage.data && (
-        <SettingsForm system={system.data} storage={storage.data} />
-      )}
+      {system.data && storage.data && <SettingsForm system={system.data} storage={storage.data} />}
       {error && !(system.data && storage.data) && (
         <ErrorState
           error={error}

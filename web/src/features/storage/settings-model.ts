@@ -128,7 +128,8 @@ export function toSettings(form: StorageForm): StorageSettings {
           location: location(warmKind, form.warmFolder.trim()),
           ...(coldKind === "none" ? {} : { duration_days: value(form.warmDays) }),
         };
-  const cold = coldKind === "none" ? null : { location: location(coldKind, form.coldFolder.trim()) };
+  const cold =
+    coldKind === "none" ? null : { location: location(coldKind, form.coldFolder.trim()) };
   const hot = usesTiers(form) ? { duration_days: value(form.hotDays) } : null;
   return {
     system: { max_storage_gb: value(form.maxGb), min_free_gb: value(form.freeGb) },

@@ -56,7 +56,12 @@ export function diskParts(location: StorageLocation): Part[] {
   const free = location.free_bytes ?? 0;
   const recordings = Math.min(location.recordings_bytes, Math.max(0, total - free));
   return [
-    { key: "recordings", name: "Recordings", bytes: recordings, colour: tierColours[location.tier] },
+    {
+      key: "recordings",
+      name: "Recordings",
+      bytes: recordings,
+      colour: tierColours[location.tier],
+    },
     {
       key: "other",
       name: "Other files",

@@ -15,7 +15,13 @@ function MoverLine({ report }: { report: StorageReport }) {
   const { mover } = report;
   if (!mover || mover.state === "off") return null;
   return (
-    <p className={mover.error ? "bg-amber-soft text-amber-ink rounded-lg px-4 py-3 text-sm" : "text-soft text-sm"}>
+    <p
+      className={
+        mover.error
+          ? "bg-amber-soft text-amber-ink rounded-lg px-4 py-3 text-sm"
+          : "text-soft text-sm"
+      }
+    >
       {mover.error ??
         (mover.state === "idle"
           ? "Older recordings are where they belong."
@@ -28,11 +34,11 @@ function Content({ report }: { report: StorageReport }) {
   const names = new Map(report.cameras.map((camera) => [camera.camera, camera.name]));
   const nameOf = (camera: string) => names.get(camera) ?? camera;
   return (
-    <div className="grid gap-5">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-5">
       {report.state === "full" && (
         <p role="alert" className="bg-bad-soft text-bad-ink rounded-xl px-4 py-3 text-sm">
-          There is no room left and nothing may be deleted: everything is protected or in use. Remove
-          protection, or give Heron more space.
+          There is no room left and nothing may be deleted: everything is protected or in use.
+          Remove protection, or give Heron more space.
         </p>
       )}
       <div className="grid items-start gap-5 lg:grid-cols-2">
