@@ -1,5 +1,5 @@
 import type { Job } from "@/lib/api/pending";
-import type { Camera, SystemInfo, TimelineItem, Worker } from "@/lib/api/types";
+import type { Camera, StorageReport, SystemInfo, TimelineItem, Worker } from "@/lib/api/types";
 
 export function makeCamera(change: Partial<Camera> = {}): Camera {
   const main = {
@@ -124,5 +124,61 @@ export function makeTimelineItem(change: Partial<TimelineItem> = {}): TimelineIt
     gaps: [],
     marks: [],
     ...change,
+  };
+}
+
+export function makeStorage(): StorageReport {
+  const day = 86_400_000;
+  return {
+    locations: [
+      {
+        tier: "hot",
+        kind: "folder",
+        address: "/var/lib/heron/recordings",
+        state: "ok",
+        error: null,
+        total_bytes: 1998e9,
+        free_bytes: 712e9,
+        recordings_bytes: 590e9,
+        segments: 224_000,
+      },
+    ],
+    max_storage_bytes: 1500e9,
+    min_free_bytes: 20e9,
+    state: "ok",
+    cameras: [
+      {
+        camera: "driveway",
+        name: "Driveway",
+        bytes: 410e9,
+        segments: 150_000,
+        first: Date.now() - 30 * day,
+        last: Date.now(),
+        tiers: { hot: 400e9, warm: 10e9, cold: 0 },
+        protected_bytes: 1.2e9,
+        event_bytes: 40e9,
+        bytes_per_day: 13.7e9,
+        retention: { default_days: 30, events_days: 60 },
+        days_left: 12.4,
+      },
+    ],
+    forecast: {
+      bytes_per_day: 39.3e9,
+      days_left: 12.4,
+      full_at: Date.now() + 12.4 * day,
+      limited_by: "max_storage",
+    },
+    next_deletions: [
+      {
+        id: "driveway-1",
+        camera: "driveway",
+        start: Date.now() - 30 * day,
+        end: Date.now() - 30 * day + 10_000,
+        size: 2_600_000,
+        rank: 0,
+        reason: "space",
+        at: null,
+      },
+    ],
   };
 }

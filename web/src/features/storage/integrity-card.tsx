@@ -76,8 +76,8 @@ export function IntegrityCard({ report, nameOf }: Props) {
         {evidence.data?.key && (
           <p className="text-faint text-sm">
             Recordings are signed with the key{" "}
-            <span className="font-mono text-xs">{evidence.data.key.fingerprint}</span>.
-            Keep a note of it elsewhere: with it anybody can check an export by{" "}
+            <span className="font-mono text-xs">{evidence.data.key.fingerprint}</span>. Keep a note
+            of it elsewhere: with it anybody can check an export by{" "}
             <code className="text-xs">nvr verify</code>.
           </p>
         )}
