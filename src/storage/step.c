@@ -187,6 +187,9 @@ void step_plan(struct sweep_task *task)
 
     step->chooser =
         (struct policy_chooser){.now_ms = step->now_ms, .is_kept = is_kept, .arg = step};
+    step->space.used_bytes = 0;
+    step->protected_bytes = 0;
+    step->clock_held = false;
     step->result = read_room(step);
     if (step->result == 0)
         step->result = nvr_store_read_begin(step->store, &db);
