@@ -185,7 +185,8 @@ export const jobFile = (id, name) => ({
   camera: "front-door",
   start: now - 90 * minute,
   end: now - 80 * minute,
-  sha256: "9f2c4d…",
+  sha256: null,
+  proof: true,
 });
 
 export const jobs = [

@@ -51,6 +51,7 @@ describe("export form", () => {
       timelapse: { speed: 60 },
     });
     expect(requestOf({ ...form, timestamps: true })).toMatchObject({ audio: true, proof: false });
+    expect(requestOf({ ...form, audio: false })).toMatchObject({ audio: false, proof: false });
   });
 
   it("says what is wrong", () => {
@@ -106,8 +107,8 @@ describe("export dialog", () => {
     expect(await within(dialog).findByText(/does not fit/)).toBeVisible();
     expect(within(dialog).getByRole("switch", { name: "Proof" })).toBeDisabled();
     await user.selectOptions(within(dialog).getByLabelText("Time-lapse"), "0");
-    await user.click(within(dialog).getByRole("switch", { name: "Sound" }));
     await user.click(within(dialog).getByRole("switch", { name: "Proof" }));
+    await user.click(within(dialog).getByRole("switch", { name: "Sound" }));
     await user.click(within(dialog).getByRole("switch", { name: "Time in the picture" }));
     await user.selectOptions(within(dialog).getByLabelText("Keep the files"), "0");
     await user.type(within(dialog).getByLabelText(/Name/), "Shed");

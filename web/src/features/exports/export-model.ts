@@ -36,8 +36,9 @@ export function emptyForm(cameras: string[], start: number, end: number): Export
   };
 }
 
-/** Made from new pictures: the recorded ones, and so their proof, are not in the file. */
-export const isReencoded = (form: ExportForm) => form.timestamps || form.timelapse > 0;
+/** A proof needs the recorded bytes as they are: new pictures and files without sound have none. */
+export const canProve = (form: ExportForm) =>
+  form.audio && !form.timestamps && form.timelapse === 0;
 
 export type ExportProblems = { from?: string; to?: string; cameras?: string };
 
@@ -65,7 +66,7 @@ export function requestOf(form: ExportForm): ExportRequest | null {
     audio: form.audio && form.timelapse === 0,
     timelapse: form.timelapse > 0 ? { speed: form.timelapse } : null,
     timestamps: form.timestamps,
-    proof: form.proof && !isReencoded(form),
+    proof: form.proof && canProve(form),
     expires_days: form.expiresDays,
   };
 }

@@ -4,7 +4,7 @@ import { Input, NativeSelect } from "@/components/ui/input";
 import { Segmented } from "@/components/ui/segmented";
 import { Switch } from "@/components/ui/switch";
 import { plural } from "@/lib/format";
-import { expiryDays, isReencoded, timelapseSpeeds, type ExportForm } from "./export-model";
+import { canProve, expiryDays, timelapseSpeeds, type ExportForm } from "./export-model";
 
 type Props = { form: ExportForm; onChange: (change: Partial<ExportForm>) => void };
 
@@ -43,7 +43,7 @@ const nameMax = 100;
 
 /** How the files are made. */
 export function ExportOptions({ form, onChange }: Props) {
-  const reencoded = isReencoded(form);
+  const provable = canProve(form);
   const lapse = form.timelapse > 0;
   return (
     <>
@@ -70,12 +70,12 @@ export function ExportOptions({ form, onChange }: Props) {
         <Option
           label="Proof"
           hint={
-            reencoded
-              ? "Not possible: the pictures are made anew."
+            !provable
+              ? "Not possible: only the recorded pictures and sound, as they are, can be proved."
               : "Signatures in the file, by which anyone can tell that it is complete and unaltered."
           }
-          checked={form.proof && !reencoded}
-          disabled={reencoded}
+          checked={form.proof && provable}
+          disabled={!provable}
           onChange={(proof) => onChange({ proof })}
         />
         <Option

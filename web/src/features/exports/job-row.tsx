@@ -94,7 +94,7 @@ export function JobRow({ job, nameOf, onPlay }: Props) {
           <p className="truncate font-medium">{job.name}</p>
           <p className="nums text-faint text-sm">{rangeOf(job, nameOf)}</p>
         </div>
-        {job.params.proof && job.state === "done" && (
+        {job.files.some(({ proof }) => proof) && (
           <Badge tone="brand">
             <ShieldCheck aria-hidden /> Proof
           </Badge>

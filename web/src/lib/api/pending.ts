@@ -26,7 +26,8 @@ export type JobFile = {
   camera: string | null;
   start: number;
   end: number;
-  sha256: string;
+  sha256: string | null;
+  proof: boolean;
 };
 export type Job = {
   id: string;
@@ -42,5 +43,5 @@ export type Job = {
   error: { code: string; message: string } | null;
   params: ExportRequest;
   files: JobFile[];
-  size_estimate: number | null;
+  size_estimate: number;
 };
