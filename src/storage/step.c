@@ -58,6 +58,8 @@ static int read_room(struct step *step)
         return -EROFS;
     step->space.total_bytes = (int64_t)(st.f_blocks * st.f_frsize);
     step->space.free_bytes = (int64_t)(st.f_bavail * st.f_frsize);
+    /* A limit written for another disk must not empty this one. */
+    step->space.min_free_bytes = NVR_MIN(step->space.min_free_bytes, step->space.total_bytes / 2);
     return 0;
 }
 

@@ -235,8 +235,9 @@ static void replace_lost_root(struct camera *camera)
 static void tell_error(const struct camera *camera)
 {
     const char *error = camera->recording_error;
-    /* The worker's words for an errno are ours. */
-    const bool full = strstr(error, nvr_strerror(ENOSPC)) || strstr(error, nvr_strerror(EDQUOT));
+    /* The recorder's words (src/camera/recorder.c), and those of errno. */
+    const bool full = strstr(error, "disk is full") || strstr(error, nvr_strerror(ENOSPC)) ||
+                      strstr(error, nvr_strerror(EDQUOT));
 
     nvr_bus_publish_take(
         camera->supervisor->bus, "recording.error",
