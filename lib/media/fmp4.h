@@ -102,6 +102,11 @@ NVR_CHECK int nvr_fmp4_each_sample(const struct nvr_fmp4_init *init, const uint8
 NVR_CHECK int nvr_fmp4_find_entry(const uint8_t *data, size_t size, uint32_t track_id,
                                   const uint8_t **ret_entry, size_t *ret_size);
 
+/* The init segment (init->size bytes at data, parsed before) with its video tracks only, into dst
+ * of as many bytes. 0, -EPROTO. */
+NVR_CHECK int nvr_fmp4_drop_sound(const struct nvr_fmp4_init *init, const uint8_t *data,
+                                  uint8_t *dst, size_t *ret_size);
+
 /* Subtract base[i] (track i of init, track units) from each tfdt of the moof at data (whole, its
  * mdat need not be there), in place, saturating at 0. For files handed to people. 0, -EPROTO. */
 NVR_CHECK int nvr_fmp4_rebase_moof(const struct nvr_fmp4_init *init, uint8_t *data, size_t size,

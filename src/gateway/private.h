@@ -55,6 +55,7 @@ void nvr_handle_events(struct nvr_http_request *request, void *arg);
 void nvr_handle_timeline(struct nvr_http_request *request, void *arg);
 void nvr_handle_gaps(struct nvr_http_request *request, void *arg);
 void nvr_handle_coverage(struct nvr_http_request *request, void *arg);
+void nvr_handle_range_download(struct nvr_http_request *request, void *arg);
 void nvr_handle_playlist(struct nvr_http_request *request, void *arg);
 void nvr_handle_preview(struct nvr_http_request *request, void *arg);
 void nvr_handle_preview_times(struct nvr_http_request *request, void *arg);

@@ -350,6 +350,8 @@ const struct nvr_route nvr_recording_routes[] = {
      "Small picture of a moment", "image/jpeg"},
     {NVR_HTTP_GET, 0, "/api/v1/recordings/preview/{camera}/index", nvr_handle_preview_times,
      "recordings", "Times of the small pictures", JSON},
+    {NVR_HTTP_GET, 0, "/api/v1/recordings/download", nvr_handle_range_download, "recordings",
+     "Any range of a camera as one MP4, streamed", NULL},
     {NVR_HTTP_GET, 0, "/api/v1/recordings/{id}", handle_get, "recordings", "Get a recording", JSON},
     {NVR_HTTP_DELETE, 0, "/api/v1/recordings/{id}", nvr_handle_delete_recording, "recordings",
      "Delete a recording", NULL},

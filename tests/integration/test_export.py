@@ -116,3 +116,40 @@ class Export(harness.TestCase):
         start, end = items["cam"][0]["start"] + 330, items["cam"][1]["end"] - 210
         path, body = self.download(server, self.export(server, ("cam", start, end)))
         self.check_exact(server, "cam", start, end, body, path)
+
+    def stream(self, server, start, end, more=""):
+        path = f"/api/v1/recordings/download?camera=cam&start={start}&end={end}{more}"
+        answer = server.api.request("GET", path)
+        self.assertEqual(answer.status, 200, answer.body[:300])
+        file = os.path.join(self.folder, "stream.mp4")
+        with open(file, "wb") as out:
+            out.write(answer.body)
+        return answer.body, file
+
+    def test_streamed_range(self):
+        server, _, items = self.record()
+        start, end = items["cam"][0]["start"] + 730, items["cam"][2]["end"] - 610
+        body, file = self.stream(server, start, end)
+        parts = mp4.fragments(body)
+        self.assertTrue(parts[0].key)
+        self.assertEqual(parts[0].video.time, 0)
+        self.assertEqual(mp4.check_times(parts), [])
+        numbers = [part.stamps[0][1] for part in parts if part.video]
+        frames = self.recorded_frames(server, "cam", start, end)
+        self.assertEqual(numbers[-1], [n for n, at in frames if at < end / 1000][-1])
+        self.assertLessEqual(numbers[0], [n for n, at in frames if at >= start / 1000][0])
+        self.assertEqual(numbers, list(range(numbers[0], numbers[-1] + 1)), "no frame is missing")
+        self.assert_plays(file)
+        self.assertEqual({s["codec_type"] for s in self.probe_file(file)["streams"]},
+                         {"video", "audio"})
+        silent, file = self.stream(server, start, end, "&audio=false")
+        self.assertEqual([p.stamps[0][1] for p in mp4.fragments(silent)], numbers)
+        self.assert_plays(file)
+        self.assertEqual([s["codec_type"] for s in self.probe_file(file)["streams"]], ["video"])
+        for query, status in ((f"camera=none&start={start}&end={end}", 404),
+                              (f"start={start}&end={end}", 400),
+                              (f"camera=cam&start={end}&end={start}", 400),
+                              ("camera=cam&start=1000&end=2000", 404),
+                              (f"camera=cam&start={start}&end={end}&audio=maybe", 400)):
+            answer = server.api.request("GET", "/api/v1/recordings/download?" + query)
+            self.assertEqual(answer.status, status, query)

@@ -375,6 +375,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recordings/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Any range of a camera as one MP4, streamed
+         * @description Fragmented MP4 that starts at once, from the key frame at or before `start` to the frame at `end`, its time from zero on. What was not recorded is left out. It ends where the codec's configuration changes; an export has no such limits and cuts exactly.
+         */
+        get: operations["downloadRange"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recordings/{id}": {
         parameters: {
             query?: never;
@@ -2916,6 +2936,38 @@ export interface operations {
             };
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+        };
+    };
+    downloadRange: {
+        parameters: {
+            query: {
+                camera: string;
+                /** @description From (inclusive). */
+                start?: components["parameters"]["Start"];
+                /** @description To (exclusive). */
+                end?: components["parameters"]["End"];
+                /** @description false: the picture only. */
+                audio?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream; its length is not known before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/mp4": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     getRecording: {
