@@ -372,6 +372,21 @@ describe("recordings page", () => {
     expect(playlistsAsked).toHaveLength(1);
   });
 
+  it("follows what leaves the view by playing, and leaves alone who looks elsewhere", async () => {
+    const { timeline } = await open();
+    const set = (change: object) => act(() => useRecordings.getState().set(change));
+    const view = { start: start + hour, end: start + 2 * hour };
+    set({ playing: true, playhead: view.end - 10, view });
+    set({ playhead: view.end + 10 });
+    const next = useRecordings.getState().view;
+    expect(next?.start).toBeGreaterThan(view.start);
+    const elsewhere = { start: start + 5 * hour, end: start + 6 * hour };
+    set({ view: elsewhere });
+    set({ playhead: view.end + 200 });
+    expect(timeline).toHaveAttribute("data-view", `${elsewhere.start}-${elsewhere.end}`);
+    act(() => useRecordings.getState().reset());
+  });
+
   it("selects a range by dragging with shift, by the button, by keys and by handles", async () => {
     const { timeline, user } = await open();
     const drag = { button: 0, pointerId: 1, clientY: 60, shiftKey: true };

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, type KeyboardEvent, type RefObject } from "react";
+import { useCallback, useEffect, useRef, type KeyboardEvent, type RefObject } from "react";
 import { formatClock } from "@/lib/format";
 import { usePreferences } from "@/lib/preferences";
 import { spanAt, gapText } from "@/lib/timeline/gaps";
@@ -73,8 +73,14 @@ export function TimelineCanvas(props: Props) {
     return () => observer.disconnect();
   }, [canvas, draw]);
 
+  // Only what leaves the view by playing is followed: who looks elsewhere is left there.
+  const lastView = useRef<View | null>(null);
   useEffect(() => {
-    if (playhead === null || !useRecordings.getState().playing) return;
+    const wasHere = lastView.current === view;
+    const isInside = playhead !== null && playhead >= view.start && playhead <= view.end;
+    lastView.current = isInside || wasHere ? view : null;
+    if (playhead === null || isInside || !wasHere || !useRecordings.getState().playing) return;
+    lastView.current = null;
     const next = follow(view, playhead, bounds);
     if (next) setState({ view: next });
   }, [playhead, view, bounds, setState]);
