@@ -337,6 +337,38 @@ class Commands(Recorded):
         attempt({**head, "members": [db]}, [("nvr.db", good)], "nrecog|damaged|truncated|not a backup", cut=20)
 
 
+class Export(Recorded):
+    def test_export_proves_itself(self):
+        server = self.record(4)
+        items = server.api.recordings("cam")
+        key = server.api.get("/api/v1/evidence/key")
+        job = server.api.post("/api/v1/exports", {"items": [
+            {"camera": "cam", "start": items[0]["start"] + 500, "end": items[2]["end"] - 500}]})
+
+        def done():
+            state = server.api.get(f"/api/v1/exports/{job['id']}")
+            self.assertNotIn(state["state"], ("failed", "cancelled"), state)
+            return state["state"] == "done" and state
+        file = wait_until(done, 60, "the export")["files"][0]
+        body = server.api.request("GET", file["url"]).body
+        path = os.path.join(self.folder, "export.mp4")
+        with open(path, "wb") as out:
+            out.write(body)
+        code, answer = verify(path, "--key", key["public_key"])
+        self.assertEqual((code, answer["verdict"], answer["problems"]), (0, "intact", []))
+        self.assertEqual(answer["cameras"][0]["segments"], 3)
+        # One bit in the middle of what was recorded.
+        changed = bytearray(body)
+        changed[len(body) // 2] ^= 1
+        with open(path, "wb") as out:
+            out.write(changed)
+        code, answer = verify(path)
+        self.assertEqual((code, answer["verdict"]), (1, "changed"))
+        self.assertEqual(answer["problems"][0]["camera"], "cam")
+        self.assertGreaterEqual(answer["problems"][0]["at"], items[0]["start"])
+        self.assertLess(answer["problems"][0]["at"], items[2]["end"])
+
+
 class Verify(harness.TestCase):
     """Files made here, byte by byte, with a key of our own."""
     seed = bytes(range(32))
