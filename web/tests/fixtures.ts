@@ -1,5 +1,4 @@
-import type { Job } from "@/lib/api/pending";
-import type { Camera, StorageReport, SystemInfo, TimelineItem, Worker } from "@/lib/api/types";
+import type { Camera, Job, StorageReport, SystemInfo, TimelineItem, Worker } from "@/lib/api/types";
 
 export function makeCamera(change: Partial<Camera> = {}): Camera {
   const main = {

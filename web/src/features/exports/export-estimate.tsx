@@ -1,8 +1,8 @@
+import type { ExportEstimate as Estimate, ExportRequest } from "@/lib/api/types";
 import { useQuery } from "@tanstack/react-query";
 import { CircleAlert, HardDrive, LoaderCircle } from "lucide-react";
 import { useEffect, useState } from "react";
 import { errorText } from "@/lib/api/client";
-import type { ExportEstimate as Estimate, ExportRequest } from "@/lib/api/pending";
 import { exportEstimateQuery } from "@/lib/api/queries";
 import { cn } from "@/lib/cn";
 import { formatBytes, formatDuration } from "@/lib/format";

@@ -1,5 +1,5 @@
 /** What the export form holds, what is wrong with it, and the request it makes. Pure. */
-import type { ExportRequest } from "@/lib/api/pending";
+import type { ExportRequest } from "@/lib/api/types";
 import { fromLocalInput, toLocalInput } from "@/lib/time";
 
 export type ExportForm = {

@@ -1,3 +1,4 @@
+import type { JobFile } from "@/lib/api/types";
 import { useQuery } from "@tanstack/react-query";
 import { FileDown, ShieldCheck } from "lucide-react";
 import { useState } from "react";
@@ -8,7 +9,6 @@ import { Button } from "@/components/ui/button";
 import { Card, CardTitle } from "@/components/ui/card";
 import { Dialog } from "@/components/ui/dialog";
 import { Skeleton } from "@/components/ui/skeleton";
-import type { JobFile } from "@/lib/api/pending";
 import { camerasQuery, exportsQuery } from "@/lib/api/queries";
 import { formatBytes } from "@/lib/format";
 import { JobRow } from "./job-row";

@@ -1,9 +1,9 @@
+import type { Job, JobFile, JobState } from "@/lib/api/types";
 import { Ban, Download, Play, ShieldCheck, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { Badge, type BadgeTone } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/confirm";
-import type { Job, JobFile, JobState } from "@/lib/api/pending";
 import { isUnderWay } from "@/lib/api/queries";
 import { formatBytes, formatDateTime, formatDuration, plural } from "@/lib/format";
 import { useCancelExport, useDeleteExport } from "./mutations";

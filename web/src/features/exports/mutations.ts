@@ -1,7 +1,7 @@
+import type { ExportRequest, Job } from "@/lib/api/types";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { toast } from "sonner";
 import { errorText, request } from "@/lib/api/client";
-import type { ExportRequest, Job } from "@/lib/api/pending";
 import { api } from "@/lib/api/queries";
 
 export const exportPath = (id: string, rest = "") =>

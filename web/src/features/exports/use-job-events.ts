@@ -1,5 +1,5 @@
+import type { Job } from "@/lib/api/types";
 import { useQueryClient } from "@tanstack/react-query";
-import type { Job } from "@/lib/api/pending";
 import { exportsQuery } from "@/lib/api/queries";
 import { useServerEvents } from "@/lib/events-socket";
 

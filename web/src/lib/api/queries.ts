@@ -1,14 +1,17 @@
 /** Every read of the server's state; components never fetch by themselves. */
 import { queryOptions } from "@tanstack/react-query";
 import { buildUrl, readError, request } from "./client";
-import type { ExportEstimate, ExportRequest, Job } from "./pending";
 import type {
   Camera,
   CameraList,
   Coverage,
   Evidence,
+  ExportEstimate,
+  ExportRequest,
   FindingList,
   Health,
+  Job,
+  JobList,
   ProtectedRange,
   RecordingList,
   ServerStatus,
@@ -143,7 +146,7 @@ export const isUnderWay = ({ state }: Job) => state === "queued" || state === "r
 
 export const exportsQuery = queryOptions({
   queryKey: ["exports"],
-  queryFn: ({ signal }) => request<{ items: Job[] }>(`${api}/exports`, { signal }),
+  queryFn: ({ signal }) => request<JobList>(`${api}/exports`, { signal }),
   select: (list) => list.items,
   // The events tell it at once; this is for when they do not come through.
   refetchInterval: ({ state }) => (state.data?.items.some(isUnderWay) ? seconds(2) : seconds(15)),
