@@ -19,7 +19,9 @@ struct cli_options {
     const char *id, *name, *sub_url, *username, *transport; /* of a camera */
     const char *seconds;                                    /* of a recording by hand */
     const char *camera;
-    const char *key; /* public, for verify */
+    const char *key;                /* public, for verify */
+    const char *output, *timelapse; /* of an export */
+    bool no_audio, timestamps;
     bool demo, json, delete_recordings, with_keys, deep;
     const char *args[64]; /* words after the command */
     size_t args_count;
@@ -45,6 +47,8 @@ bool cli_is_loopback(const char *host);
 json_t *cli_call(const struct cli_options *options, const char *method, const char *path,
                  const json_t *request);
 json_t *cli_get(const struct cli_options *options, const char *path);
+/* The answer of a GET into target. CLI_DONE or CLI_FAILED, told on stderr. */
+int cli_fetch(const struct cli_options *options, const char *path, int target);
 /* Pretty JSON on stdout. */
 int cli_print_json(const json_t *value);
 void cli_format_bytes(double bytes, char *dst, size_t size);
@@ -53,6 +57,7 @@ int cli_usage_error(const char *fmt, ...) NVR_PRINTF(1, 2);
 int cmd_serve(const struct cli_options *options);
 int cmd_camera(const struct cli_options *options);
 int cmd_recordings(const struct cli_options *options);
+int cmd_export(const struct cli_options *options);
 int cmd_config(const struct cli_options *options);
 int cmd_backup(const struct cli_options *options);
 int cmd_restore(const struct cli_options *options);

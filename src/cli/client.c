@@ -10,12 +10,15 @@
 #include <unistd.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/file.h"
 #include "lib/base/url.h"
 #include "src/cli/cli.h"
 
 #define SERVER_DEFAULT "http://127.0.0.1:5000"
 #define ANSWER_MAX (64 * 1024 * 1024)
 #define TIMEOUT_S 15
+#define HEAD_MAX ((size_t)32 * 1024)
+#define FETCH_STEP ((size_t)256 * 1024)
 
 static int connect_to(const struct nvr_url *url)
 {
@@ -60,8 +63,9 @@ static int send_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-static int exchange(int fd, const struct nvr_url *url, const char *method, const char *path,
-                    const char *body, struct nvr_buf *answer)
+/* The request's head and body. */
+static int send_request(int fd, const struct nvr_url *url, const char *method, const char *path,
+                        const char *body)
 {
     const bool v6 = strchr(url->host, ':');
     const size_t len = body ? strlen(body) : 0;
@@ -78,6 +82,14 @@ static int exchange(int fd, const struct nvr_url *url, const char *method, const
     r = send_all(fd, head, (size_t)r);
     if (r == 0 && body)
         r = send_all(fd, body, len);
+    return r;
+}
+
+static int exchange(int fd, const struct nvr_url *url, const char *method, const char *path,
+                    const char *body, struct nvr_buf *answer)
+{
+    const int r = send_request(fd, url, method, path, body);
+
     if (r < 0)
         return r;
     for (;;) {
@@ -139,30 +151,42 @@ static void tell_refusal(const struct cli_options *options, const json_t *body, 
         (void)cli_print_json(body);
 }
 
-json_t *cli_call(const struct cli_options *options, const char *method, const char *path,
-                 const json_t *request)
+/* A connection to the server, or -errno: told on stderr. */
+static int open_server(const struct cli_options *options, const char **ret_server,
+                       struct nvr_url *ret_url)
 {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
     const char *server = options->server ? options->server : getenv("NVR_URL");
+    int fd;
+    int r;
+
+    if (!server || !server[0])
+        server = SERVER_DEFAULT;
+    *ret_server = server;
+    r = nvr_url_parse(server, ret_url);
+    if (r < 0 || strcmp(ret_url->scheme, "http") != 0) {
+        (void)fprintf(stderr, "nvr: '%s' is not an http:// address\n", server);
+        return -EINVAL;
+    }
+    fd = connect_to(ret_url);
+    if (fd < 0)
+        (void)fprintf(stderr, "nvr: %s: %s. Is Heron running there?\n", server, nvr_strerror(fd));
+    return fd;
+}
+
+json_t *cli_call(const struct cli_options *options, const char *method, const char *path,
+                 const json_t *request)
+{
     char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+    const char *server;
     struct nvr_url url;
     struct nvr_buf answer;
     json_t *body = NULL;
     int status = 0;
     int r;
-
-    if (!server || !server[0])
-        server = SERVER_DEFAULT;
-    r = nvr_url_parse(server, &url);
-    if (r < 0 || strcmp(url.scheme, "http") != 0) {
-        (void)fprintf(stderr, "nvr: '%s' is not an http:// address\n", server);
-        free(text);
-        return NULL;
-    }
-    NVR_AUTO_FD int fd = connect_to(&url);
+    NVR_AUTO_FD int fd = open_server(options, &server, &url);
 
     if (fd < 0) {
-        (void)fprintf(stderr, "nvr: %s: %s. Is Heron running there?\n", server, nvr_strerror(fd));
         free(text);
         return NULL;
     }
@@ -181,6 +205,90 @@ json_t *cli_call(const struct cli_options *options, const char *method, const ch
         json_decref(NVR_TAKE(body));
     }
     return body;
+}
+
+/* Head of an answer: bytes of it, 0: not whole yet, -EPROTO. */
+static ssize_t parse_head(struct nvr_buf *answer, int *ret_status, int64_t *ret_length)
+{
+    static const char name[] = "\r\ncontent-length: ";
+    const char *text = nvr_buf_cstr(answer);
+    const char *end = text ? strstr(text, "\r\n\r\n") : NULL;
+    const char *length = text ? strcasestr(text, name) : NULL;
+    uint64_t number = 0;
+
+    if (!end)
+        return answer->len > HEAD_MAX ? -EPROTO : 0;
+    if (strncmp(text, "HTTP/1.", 7) != 0 ||
+        nvr_str_to_u64((struct nvr_str){text + 9, 3}, 999, &number) < 0)
+        return -EPROTO;
+    *ret_status = (int)number;
+    *ret_length = -1;
+    if (length && length < end) {
+        length += sizeof(name) - 1;
+        if (nvr_str_to_u64((struct nvr_str){length, strspn(length, "0123456789")}, INT64_MAX,
+                           &number) < 0)
+            return -EPROTO;
+        *ret_length = (int64_t)number;
+    }
+    return end + 4 - text;
+}
+
+/* The answer's body into target, as it comes. */
+static int receive_file(int fd, int target, struct nvr_buf *answer)
+{
+    int64_t length = -1;
+    int64_t have = 0;
+    bool in_body = false;
+    int status = 0;
+
+    for (;;) {
+        uint8_t *room = nvr_buf_reserve(answer, FETCH_STEP);
+        ssize_t n = room ? recv(fd, room, FETCH_STEP, 0) : -ENOMEM;
+        ssize_t head = 0;
+
+        if (n < 0 && errno == EINTR && room)
+            return -ECANCELED;
+        if (n < 0)
+            return room && errno != EAGAIN ? -errno : -ETIMEDOUT;
+        if (n == 0)
+            return in_body && (length < 0 || have == length) ? 0 : -ECONNRESET;
+        answer->len += (size_t)n;
+        if (!in_body) {
+            head = parse_head(answer, &status, &length);
+            if (head < 0 || (head > 0 && status != 200))
+                return -EPROTO;
+            if (head == 0)
+                continue;
+            in_body = true;
+        }
+        n = (ssize_t)answer->len - head;
+        if (nvr_fd_write_all(target, answer->data + head, (size_t)n) < 0)
+            return -ENOSPC;
+        have += n;
+        nvr_buf_reset(answer);
+        if (length >= 0 && have >= length)
+            return have == length ? 0 : -EPROTO;
+    }
+}
+
+int cli_fetch(const struct cli_options *options, const char *path, int target)
+{
+    const char *server;
+    struct nvr_url url;
+    struct nvr_buf answer;
+    NVR_AUTO_FD int fd = open_server(options, &server, &url);
+    int r;
+
+    if (fd < 0)
+        return CLI_FAILED;
+    nvr_buf_init(&answer, HEAD_MAX + 2 * FETCH_STEP);
+    r = send_request(fd, &url, "GET", path, NULL);
+    if (r == 0)
+        r = receive_file(fd, target, &answer);
+    nvr_buf_done(&answer);
+    if (r < 0)
+        (void)fprintf(stderr, "nvr: %s: %s\n", server, nvr_strerror(r));
+    return r < 0 ? CLI_FAILED : CLI_DONE;
 }
 
 json_t *cli_get(const struct cli_options *options, const char *path)

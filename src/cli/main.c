@@ -36,6 +36,8 @@ static const char help[] =
     "every\n"
     "                                   byte and compares it with what was recorded\n"
     "  nvr recordings repair            reindex, then check (server stopped)\n"
+    "  nvr export CAMERA START END [-o FILE] [--timelapse N] [--no-audio] [--timestamps]\n"
+    "                                   a range as an MP4 file, cut exactly; Ctrl-C cancels\n"
     "  nvr backup FILE [--with-keys]    database and configuration, also while Heron runs\n"
     "  nvr restore FILE                 all of it or nothing (server stopped)\n"
     "  nvr verify FILE… [--key KEY]     is an exported file what was recorded? Needs no server;\n"
@@ -75,7 +77,7 @@ static const struct command commands[] = {
     {"serve", cmd_serve},     {"camera", cmd_camera},   {"recordings", cmd_recordings},
     {"config", cmd_config},   {"doctor", cmd_doctor},   {"storage", cmd_storage},
     {"version", cmd_version}, {"help", cmd_help},       {"verify", cmd_verify},
-    {"backup", cmd_backup},   {"restore", cmd_restore},
+    {"backup", cmd_backup},   {"restore", cmd_restore}, {"export", cmd_export},
 };
 
 int cli_usage_error(const char *fmt, ...)
@@ -109,6 +111,9 @@ static const char **value_option(struct cli_options *options, const char *name, 
         {"--key", &options->key},
         {"--seconds", &options->seconds},
         {"--camera", &options->camera},
+        {"-o", &options->output},
+        {"--output", &options->output},
+        {"--timelapse", &options->timelapse},
     };
 
     for (size_t i = 0; i < NVR_ARRAY_SIZE(known); i++)
@@ -137,6 +142,10 @@ static int parse_options(int argc, char **argv, struct cli_options *options)
             options->demo = true;
         } else if (strcmp(word, "--with-keys") == 0) {
             options->with_keys = true;
+        } else if (strcmp(word, "--no-audio") == 0) {
+            options->no_audio = true;
+        } else if (strcmp(word, "--timestamps") == 0) {
+            options->timestamps = true;
         } else if (strcmp(word, "--deep") == 0) {
             options->deep = true;
         } else if (strcmp(word, "--delete-recordings") == 0) {
