@@ -267,6 +267,7 @@ const pages = [
   ["add", "/cameras/add"],
   ["camera", "/cameras/demo"],
   ["recordings", "/recordings/demo"],
+  ["exports", "/exports"],
   ["system", "/system"],
   ["logs", "/logs"],
   ["404", "/nowhere"],
