@@ -29,7 +29,7 @@ struct nvr_io {
 };
 
 /* NULL: the system's calls again. Borrowed. */
-void nvr_io_replace(const struct nvr_io *io);
+void nvr_io_replace(const struct nvr_io *table);
 
 /* The descriptor, or -errno. O_CLOEXEC is always added. */
 NVR_CHECK int nvr_io_openat(int dir_fd, const char *path, int flags, mode_t mode);

@@ -41,7 +41,8 @@ static void put_size(uint8_t *box, size_t size)
     memcpy(box, &big, sizeof(big));
 }
 
-/* The children of a box, those that are kept; inside of moov also into mvex. Their bytes. */
+/* The children of a box, those that are kept; inside of moov also into mvex. Their bytes.
+ * NOLINTNEXTLINE(misc-no-recursion): one level */
 static size_t copy_children(const struct nvr_fmp4_init *init, struct region region, uint8_t *dst,
                             bool is_moov)
 {

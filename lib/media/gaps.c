@@ -149,6 +149,7 @@ static int cut(const struct nvr_range *gap, const struct nvr_gaps *pieces, size_
     for (size_t i = *next; i < pieces->count && items[i].start_ms < gap->end_ms && r == 0; i++) {
         const int64_t start_ms = NVR_MAX(items[i].start_ms, gap->start_ms);
 
+        // NOLINTNEXTLINE(readability-suspicious-call-argument): the part before this piece
         r = push(gaps, at_ms, start_ms, period);
         period = items[i].period;
         at_ms = NVR_MAX(at_ms, start_ms);

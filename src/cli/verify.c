@@ -256,6 +256,7 @@ static void end_camera(struct verify *v, const char *camera, const struct camera
 static int check_continuity(struct verify *v, const struct nvr_proof_segment *segments,
                             size_t count)
 {
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are sorted
     NVR_AUTO_FREE const struct nvr_proof_segment **sorted = calloc(count + 1, sizeof(*sorted));
     struct camera_sum sum = {0};
 
@@ -263,6 +264,7 @@ static int check_continuity(struct verify *v, const struct nvr_proof_segment *se
         return -ENOMEM;
     for (size_t i = 0; i < count; i++)
         sorted[i] = &segments[i];
+    // NOLINTNEXTLINE(bugprone-sizeof-expression)
     qsort(sorted, count, sizeof(*sorted), compare_links);
     for (size_t i = 0; i < count; i++) {
         const struct nvr_evidence_link *link = &sorted[i]->link;
@@ -339,6 +341,7 @@ static int compare_offsets(const void *a, const void *b)
 static int check_container(struct verify *v, const struct nvr_proof_segment *segments, size_t count)
 {
     const uint8_t *wanted = nvr_proof_get_container(v->proof);
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are sorted
     NVR_AUTO_FREE const struct nvr_proof_segment **sorted = calloc(count + 1, sizeof(*sorted));
     struct nvr_byte_check check;
     size_t inside = 0;
@@ -356,6 +359,7 @@ static int check_container(struct verify *v, const struct nvr_proof_segment *seg
     for (size_t i = 0; i < count; i++)
         if (segments[i].offset >= 0)
             sorted[inside++] = &segments[i];
+    // NOLINTNEXTLINE(bugprone-sizeof-expression)
     qsort(sorted, inside, sizeof(*sorted), compare_offsets);
     nvr_byte_check_init(&check, NULL, 0);
     for (size_t i = 0; r == 0 && i < inside && sorted[i]->offset <= v->proof_offset; i++) {

@@ -131,6 +131,7 @@ static int add_topics(struct client *client, struct nvr_buf *buf)
     return add_json(buf, json_pack("{s:s, s:o}", "type", "subscribed", "topics", list));
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the shape of nvr_ws_handlers
 static int on_writable(struct nvr_ws *ws, struct nvr_buf *buf, bool *ret_binary, void *arg)
 {
     struct client *client = arg;

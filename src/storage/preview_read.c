@@ -107,10 +107,10 @@ int nvr_storage_preview_times(const struct nvr_storage *storage, const char *cam
 
     for (int64_t hour_ms = nvr_preview_hour(start_ms); r == 0 && hour_ms < end_ms;
          hour_ms += NVR_PREVIEW_HOUR_MS) {
-        struct nvr_preview_slot slot;
-        struct pack *pack;
+        struct nvr_preview_slot slot = {0};
+        struct pack *pack = NULL;
 
-        if (open_pack(storage, camera, hour_ms, &pack) < 0)
+        if (open_pack(storage, camera, hour_ms, &pack) < 0 || !pack)
             continue;
         for (uint32_t second = 0; r == 0 && second < NVR_PREVIEW_SLOTS; second++) {
             if (!nvr_preview_read_slot(pack->head + NVR_PREVIEW_HEADER_SIZE, second, pack->size,

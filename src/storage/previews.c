@@ -101,7 +101,7 @@ static int copy_key_frame(struct previews *p, struct watched *camera, const char
 {
     NVR_AUTO(nvr_ring_reader) reader = NULL;
     struct nvr_ring_init *init;
-    struct nvr_ring_entry entry;
+    struct nvr_ring_entry entry = {0};
     int r = nvr_supervisor_live_reader(p->storage->supervisor, camera->id, stream, &reader);
 
     if (r == 0)

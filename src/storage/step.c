@@ -185,7 +185,7 @@ static void drop_strangers(struct step *step)
 void step_plan(struct sweep_task *task)
 {
     struct step *step = NVR_CONTAINER_OF(task, struct step, task);
-    struct nvr_db *db;
+    struct nvr_db *db = NULL;
 
     step->chooser =
         (struct policy_chooser){.now_ms = step->now_ms, .is_kept = is_kept, .arg = step};

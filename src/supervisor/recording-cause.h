@@ -7,7 +7,7 @@
 
 #include "lib/media/gaps.h"
 
-#define RECORDING -1 /* no cause: it is recorded */
+#define RECORDING (-1) /* no cause: it is recorded */
 
 enum recording_status { RECORDING_STARTING, RECORDING_ONLINE, RECORDING_OFFLINE };
 

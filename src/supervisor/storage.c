@@ -171,14 +171,15 @@ static void on_checked(uv_work_t *work, int status)
         if (sv->storage.error && sv->storage.error != error_before && !check->words[0])
             (void)log_err(sv->storage.error, "recordings folder '%s'", sv->recordings_dir);
         tell(sv, check->words);
-        if (sv->storage.error == -ENODEV && error_before != -ENODEV) {
-            restart_for_new_folder(sv); /* they get none */
-        } else if (error_before && !sv->storage.error) {
+        const bool lost = sv->storage.error == -ENODEV && error_before != -ENODEV;
+        const bool replaced = inode && sv->storage.inode &&
+                              (device != sv->storage.device || inode != sv->storage.inode);
+
+        if (!lost && error_before && !sv->storage.error) {
             log_info("recordings folder '%s' can be used again", sv->recordings_dir);
             come_back(sv);
-        } else if (inode && sv->storage.inode &&
-                   (device != sv->storage.device || inode != sv->storage.inode)) {
-            restart_for_new_folder(sv);
+        } else if (lost || replaced) {
+            restart_for_new_folder(sv); /* lost: they get none */
         }
         if (!sv->storage.inode) { /* gone: compare with what was there last */
             sv->storage.device = device;
