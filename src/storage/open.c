@@ -9,6 +9,7 @@
 
 #include "lib/base/file.h"
 #include "src/storage/private.h"
+#include "src/storage/tiers.h"
 
 struct opening {
     uv_work_t work;
@@ -59,9 +60,14 @@ static void on_done(uv_work_t *work, int status)
 void nvr_storage_open(struct nvr_storage *storage, const struct nvr_recording *recording,
                       nvr_storage_opened fn, void *arg)
 {
-    struct opening *opening = calloc(1, sizeof(*opening));
+    struct opening *opening;
     int r = -ENOMEM;
 
+    if (recording->location != NVR_LOCATION_HOT) {
+        tiers_open(storage, recording, fn, arg);
+        return;
+    }
+    opening = calloc(1, sizeof(*opening));
     if (opening) {
         *opening = (struct opening){.storage = storage, .fd = -1, .fn = fn, .arg = arg};
         opening->work.data = opening;

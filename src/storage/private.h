@@ -31,6 +31,7 @@ struct storage_part {
 
 struct previews;
 struct storage_exports;
+struct tiers;
 
 struct nvr_storage {
     struct nvr_supervisor *supervisor;
@@ -46,6 +47,8 @@ struct nvr_storage {
     struct retention *retention;
     struct storage_evidence *evidence;
     struct previews *previews;
+    struct tiers *tiers;
+    unsigned elsewhere, aheads; /* under way in elsewhere.c */
     struct report *report;
     unsigned keepings; /* decisions under way */
     struct storage_exports *exports;
@@ -60,6 +63,9 @@ void storage_evidence_stop(struct nvr_storage *storage);
 bool storage_evidence_is_idle(const struct nvr_storage *storage);
 void storage_evidence_free(struct nvr_storage *storage);
 void storage_evidence_to_json(struct nvr_storage *storage, json_t *object);
+
+/* elsewhere.c: what is not in the recordings folder */
+bool elsewhere_is_idle(const struct nvr_storage *storage);
 
 /* previews.c */
 NVR_CHECK int previews_start(struct nvr_storage *storage);

@@ -7,11 +7,19 @@
 #include "src/storage/private.h"
 #include "src/storage/report.h"
 #include "src/storage/retention.h"
+#include "src/storage/tiers.h"
 
 NVR_LOG_TOPIC("storage");
 
 static const struct storage_part parts[] = {
     {.name = "open", .is_idle = storage_open_is_idle},
+    {.name = "elsewhere", .is_idle = elsewhere_is_idle},
+    {.name = "tiers",
+     .start = tiers_start,
+     .stop = tiers_stop,
+     .is_idle = tiers_is_idle,
+     .free = tiers_free,
+     .to_json = tiers_to_json},
     {.name = "retention",
      .start = retention_start,
      .stop = retention_stop,

@@ -30,6 +30,19 @@ void nvr_storage_free(struct nvr_storage *storage);
 typedef void (*nvr_storage_opened)(int fd, int64_t size, void *arg);
 void nvr_storage_open(struct nvr_storage *storage, const struct nvr_recording *recording,
                       nvr_storage_opened fn, void *arg);
+
+/* Is the place of a tier ("warm", "cold") all right: something is written, read and removed. Or an
+ * object store that is not in the configuration yet. answer (borrowed, NULL: out of memory):
+ * {ok, latency_ms, error|null, same_disk}. Runs once, from the loop, when 0 was returned; -ENOENT:
+ * the tier has no place. */
+typedef void (*nvr_storage_answered)(const json_t *answer, void *arg);
+NVR_CHECK int nvr_storage_test(struct nvr_storage *storage, const char *tier,
+                               nvr_storage_answered fn, void *arg);
+NVR_CHECK int nvr_storage_test_s3(struct nvr_storage *storage, const struct nvr_s3_config *s3,
+                                  nvr_storage_answered fn, void *arg);
+/* The disk (or bucket) that is there now is the tier's, although its marker says otherwise. */
+NVR_CHECK int nvr_storage_adopt(struct nvr_storage *storage, const char *tier,
+                                nvr_storage_answered fn, void *arg);
 /* What the parts know of themselves: {scrub: {…}, …}. New reference; NULL: out of memory. */
 json_t *nvr_storage_to_json(struct nvr_storage *storage);
 

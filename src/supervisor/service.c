@@ -110,6 +110,12 @@ void nvr_service_want(struct nvr_service *service, bool wanted)
     worker_want(&service->worker, wanted && !service->supervisor->stopping);
 }
 
+void nvr_service_restart(struct nvr_service *service)
+{
+    if (!service->supervisor->stopping)
+        worker_restart(&service->worker);
+}
+
 void nvr_service_stop(struct nvr_service *service)
 {
     if (!service)

@@ -190,6 +190,8 @@ NVR_CHECK int nvr_supervisor_service_new(struct nvr_supervisor *sv, const char *
 struct nvr_rpc *nvr_service_get_rpc(struct nvr_service *service);
 /* End the process, or start it (again). */
 void nvr_service_want(struct nvr_service *service, bool wanted);
+/* A new process in place of the one that runs. */
+void nvr_service_restart(struct nvr_service *service);
 /* No hook runs afterwards; the process is asked to stop. */
 void nvr_service_stop(struct nvr_service *service);
 

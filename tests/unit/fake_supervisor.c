@@ -520,6 +520,11 @@ void nvr_service_want(struct nvr_service *service, bool wanted)
     (void)wanted;
 }
 
+void nvr_service_restart(struct nvr_service *service)
+{
+    (void)service;
+}
+
 void nvr_service_stop(struct nvr_service *service)
 {
     free(service);

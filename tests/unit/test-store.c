@@ -392,6 +392,8 @@ static void test_plans(void **state)
         check_plan(db, nvr_cameras_queries[i]);
     for (size_t i = 0; nvr_retention_queries[i]; i++)
         check_plan(db, nvr_retention_queries[i]);
+    for (size_t i = 0; nvr_tiers_queries[i]; i++)
+        check_plan(db, nvr_tiers_queries[i]);
     for (size_t i = 0; nvr_locations_queries[i]; i++)
         check_plan(db, nvr_locations_queries[i]);
     for (size_t i = 0; nvr_evidence_queries[i]; i++)
