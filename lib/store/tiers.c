@@ -1,5 +1,6 @@
 #include "lib/store/tiers.h"
 
+#include "lib/base/hex.h"
 #include "lib/store/db.h"
 #include "lib/store/queries.h"
 
@@ -8,10 +9,10 @@
     "FROM recordings "
 
 static const char sql_due[] =
-    SELECT "WHERE tier = ? AND rank = ? AND start_ms < ? AND length(checksum) = 64 "
+    SELECT "WHERE tier = ? AND rank = ? AND start_ms < ? AND length(checksum) = 32 "
            "ORDER BY start_ms LIMIT ?";
 static const char sql_newest[] =
-    SELECT "WHERE tier = ? AND rank = ? AND start_ms < ? AND length(checksum) = 64 "
+    SELECT "WHERE tier = ? AND rank = ? AND start_ms < ? AND length(checksum) = 32 "
            "ORDER BY start_ms DESC LIMIT ?";
 static const char sql_count[] =
     "SELECT count(*) FROM recordings WHERE tier = ? AND rank = ? AND start_ms < ?";
@@ -25,6 +26,7 @@ static int visit_rows(struct nvr_db *db, const char *sql, enum nvr_tier tier, en
                       int64_t before_ms, unsigned limit, nvr_tiers_visit visit, void *arg)
 {
     struct nvr_tier_segment segment;
+    uint8_t digest[NVR_SHA256_SIZE];
     NVR_AUTO_STATEMENT s = NULL;
     int r = nvr_db_prepare(db, sql, &s);
 
@@ -41,7 +43,9 @@ static int visit_rows(struct nvr_db *db, const char *sql, enum nvr_tier tier, en
         segment.size = sqlite3_column_int64(s, 3);
         segment.location = sqlite3_column_int64(s, 4);
         nvr_column_text(s, 5, segment.file_path, sizeof(segment.file_path));
-        nvr_column_text(s, 6, segment.checksum, sizeof(segment.checksum));
+        if (!nvr_column_bytes(s, 6, digest, sizeof(digest)))
+            continue;
+        nvr_hex_encode(digest, sizeof(digest), segment.checksum);
         r = visit(&segment, arg);
         if (r != 0)
             break;
@@ -82,9 +86,12 @@ int nvr_tiers_count(struct nvr_db *db, enum nvr_tier tier, int64_t before_ms, in
 int nvr_tiers_move(struct nvr_db *db, const struct nvr_tier_segment *segment, enum nvr_tier tier,
                    int64_t location)
 {
+    uint8_t digest[NVR_SHA256_SIZE];
     NVR_AUTO_STATEMENT s = NULL;
-    int r = nvr_db_prepare(db, sql_move, &s);
+    int r = nvr_hex_decode(segment->checksum, digest, sizeof(digest));
 
+    if (r == 0)
+        r = nvr_db_prepare(db, sql_move, &s);
     if (r < 0)
         return r;
     nvr_bind_text(s, 1, nvr_tier_name(tier));
@@ -92,7 +99,7 @@ int nvr_tiers_move(struct nvr_db *db, const struct nvr_tier_segment *segment, en
     nvr_bind_text(s, 3, segment->camera_id);
     nvr_bind_int(s, 4, segment->start_ms);
     nvr_bind_int(s, 5, segment->location);
-    nvr_bind_text(s, 6, segment->checksum);
+    nvr_bind_blob(s, 6, digest, sizeof(digest));
     nvr_bind_text(s, 7, segment->file_path);
     r = nvr_db_run(db, s);
     return r < 0 ? r : sqlite3_changes(db->handle) > 0;

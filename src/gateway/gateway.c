@@ -24,6 +24,7 @@ static const struct {
     {nvr_export_routes, &nvr_export_routes_count},
     {nvr_system_routes, &nvr_system_routes_count},
     {nvr_config_routes, &nvr_config_routes_count},
+    {nvr_tier_routes, &nvr_tier_routes_count},
     {nvr_evidence_routes, &nvr_evidence_routes_count},
     {nvr_static_routes, &nvr_static_routes_count},
 };
@@ -98,6 +99,7 @@ void nvr_gateway_stop(struct nvr_gateway *gateway, void (*on_stopped)(void *arg)
 {
     gateway->on_stopped = on_stopped;
     gateway->on_stopped_arg = arg;
+    nvr_storage_stop_opening(gateway->storage);
     nvr_snapshots_stop(gateway->snapshots);
     nvr_http_stop(gateway->http, on_http_stopped, gateway);
 }

@@ -40,6 +40,8 @@ extern const struct nvr_route nvr_export_routes[];
 extern const size_t nvr_export_routes_count;
 extern const struct nvr_route nvr_system_routes[];
 extern const size_t nvr_system_routes_count;
+extern const struct nvr_route nvr_tier_routes[];
+extern const size_t nvr_tier_routes_count;
 extern const struct nvr_route nvr_config_routes[];
 extern const size_t nvr_config_routes_count;
 extern const struct nvr_route nvr_evidence_routes[];

@@ -199,9 +199,11 @@ static void handle_list(struct nvr_http_request *request, void *arg)
 enum form { FORM_JSON, FORM_MEDIA, FORM_DOWNLOAD };
 
 struct one {
+    struct nvr_gateway *gateway;
     struct nvr_store *store;
-    const char *dir;
+    struct nvr_http_request *request; /* referenced while the file is opened */
     enum form form;
+    bool again; /* the row was read a second time */
     char camera[NVR_SLUG_SIZE];
     int64_t start_ms;
     struct nvr_recording recording;
@@ -212,28 +214,6 @@ struct one {
 };
 
 /* Pool thread. */
-static int open_recording(struct one *one)
-{
-    char path[4096];
-    struct stat st;
-    int r;
-
-    if (!nvr_path_is_safe(one->recording.file_path))
-        return -ENOENT;
-    r = nvr_path_join(path, sizeof(path), one->dir, one->recording.file_path);
-    if (r < 0)
-        return r;
-    one->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (one->fd < 0)
-        return -errno;
-    if (fstat(one->fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -ENOENT;
-    one->size = st.st_size;
-    return one->form == FORM_DOWNLOAD ? nvr_download_new(one->fd, one->size, &one->download) : 0;
-}
-
 static void run_one(void *arg)
 {
     struct one *one = arg;
@@ -244,8 +224,14 @@ static void run_one(void *arg)
         return;
     one->result = nvr_recordings_get(db, one->camera, one->start_ms, &one->recording);
     nvr_store_read_end(one->store, db);
-    if (one->result == 0 && one->form != FORM_JSON)
-        one->result = open_recording(one);
+}
+
+/* Pool thread. */
+static void run_head(void *arg)
+{
+    struct one *one = arg;
+
+    one->result = nvr_download_new(one->fd, one->size, &one->download);
 }
 
 static void reply_file(struct nvr_http_request *request, struct one *one)
@@ -276,12 +262,16 @@ static void reply_file(struct nvr_http_request *request, struct one *one)
                              });
 }
 
-static void on_one(struct nvr_http_request *request, void *arg)
+static void finish_one(struct nvr_http_request *request, void *arg)
 {
     struct one *one = arg;
 
     if (one->result == -EPROTO)
         nvr_http_reply_error(request, 500, "damaged_file", "The recording's file is damaged.");
+    else if (one->result == -ENODEV || one->result == -EACCES || one->result == -EIO)
+        nvr_http_reply_error(request, 503, "storage_unavailable",
+                             "The %s storage that holds this recording cannot be reached now.",
+                             one->recording.tier);
     else if (one->result < 0)
         nvr_http_reply_errno(request, one->result, "recording");
     else if (one->form == FORM_JSON)
@@ -294,6 +284,49 @@ static void on_one(struct nvr_http_request *request, void *arg)
     free(one);
 }
 
+static void on_row(struct nvr_http_request *request, void *arg);
+
+static void on_opened(int fd, int64_t size, void *arg)
+{
+    struct one *one = arg;
+    struct nvr_http_request *request = one->request;
+    struct nvr_http_server *server = one->gateway->http;
+    int r = 0;
+
+    one->request = NULL;
+    one->result = NVR_MIN(fd, 0);
+    one->fd = NVR_MAX(fd, -1);
+    one->size = size;
+    if (fd == -ENOENT && !one->again) {
+        /* It moved to another place between row and file? */
+        one->again = true;
+        r = nvr_work_start(request, &(struct nvr_work){run_one, on_row, one});
+    } else if (fd >= 0 && one->form == FORM_DOWNLOAD) {
+        r = nvr_work_start(request, &(struct nvr_work){run_head, finish_one, one});
+    } else {
+        finish_one(request, one);
+    }
+    if (r < 0) {
+        one->result = r;
+        finish_one(request, one);
+    }
+    nvr_http_unref(request);
+    nvr_http_release(server);
+}
+
+static void on_row(struct nvr_http_request *request, void *arg)
+{
+    struct one *one = arg;
+
+    if (one->result < 0 || one->form == FORM_JSON) {
+        finish_one(request, one);
+        return;
+    }
+    one->request = nvr_http_ref(request);
+    nvr_http_hold(one->gateway->http);
+    nvr_storage_open(one->gateway->storage, &one->recording, on_opened, one);
+}
+
 static void start_one(struct nvr_http_request *request, struct nvr_gateway *gateway, enum form form)
 {
     struct one *one = calloc(1, sizeof(*one));
@@ -304,7 +337,7 @@ static void start_one(struct nvr_http_request *request, struct nvr_gateway *gate
         return;
     }
     one->store = nvr_supervisor_get_store(gateway->supervisor);
-    one->dir = nvr_supervisor_get_recordings_dir(gateway->supervisor);
+    one->gateway = gateway;
     one->form = form;
     one->fd = -1;
     r = nvr_recording_id_parse(nvr_http_get_param(request, "id"), one->camera, &one->start_ms);
@@ -314,7 +347,7 @@ static void start_one(struct nvr_http_request *request, struct nvr_gateway *gate
         nvr_storage_lease(gateway->storage, one->camera, one->start_ms,
                           one->start_ms + NVR_LEASE_AHEAD_MS, NVR_LEASE_FILE_S);
     if (r == 0)
-        r = nvr_work_start(request, &(struct nvr_work){run_one, on_one, one});
+        r = nvr_work_start(request, &(struct nvr_work){run_one, on_row, one});
     if (r < 0) {
         free(one);
         nvr_http_reply_errno(request, r, "recording");

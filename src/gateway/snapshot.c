@@ -13,9 +13,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/memfd.h"
 #include "lib/media/timeline.h"
 #include "lib/store/recordings.h"
-#include "lib/base/memfd.h"
 #include "src/gateway/private.h"
 
 NVR_LOG_TOPIC("snapshot");
@@ -320,9 +320,9 @@ static void look_now(struct shot *shot)
 struct lookup {
     struct shot *shot;
     struct nvr_store *store;
-    const char *dir;
     struct key key;
     struct material material;
+    struct nvr_recording recording;
     int result;
 };
 
@@ -348,29 +348,7 @@ static void choose_region(const struct nvr_recording *recording, int64_t at_ms,
     material->length = end - begin;
 }
 
-static int find_recorded(struct lookup *lookup, struct nvr_db *db)
-{
-    struct nvr_recording *recording = malloc(sizeof(*recording));
-    char path[4096];
-    int r;
-
-    if (!recording)
-        return -ENOMEM;
-    r = nvr_recordings_find(db, lookup->key.camera, lookup->key.at_ms, recording);
-    if (r == 0 && !nvr_path_is_safe(recording->file_path))
-        r = -ENOENT;
-    if (r == 0)
-        r = nvr_path_join(path, sizeof(path), lookup->dir, recording->file_path);
-    if (r == 0) {
-        choose_region(recording, lookup->key.at_ms, &lookup->material);
-        lookup->material.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (lookup->material.fd < 0)
-            r = -errno;
-    }
-    free(recording);
-    return r;
-}
-
+/* Pool thread. */
 static void run_lookup(void *arg)
 {
     struct lookup *lookup = arg;
@@ -379,16 +357,17 @@ static void run_lookup(void *arg)
     lookup->result = nvr_store_read_begin(lookup->store, &db);
     if (lookup->result < 0)
         return;
-    lookup->result = find_recorded(lookup, db);
+    lookup->result =
+        nvr_recordings_find(db, lookup->key.camera, lookup->key.at_ms, &lookup->recording);
     nvr_store_read_end(lookup->store, db);
+    if (lookup->result == 0)
+        choose_region(&lookup->recording, lookup->key.at_ms, &lookup->material);
 }
 
-static void on_lookup(struct nvr_http_request *request, void *arg)
+static void finish_lookup(struct lookup *lookup)
 {
-    struct lookup *lookup = arg;
     struct shot *shot = lookup->shot;
 
-    (void)request;
     if (lookup->result == 0) {
         shot->material = lookup->material;
         enqueue(shot);
@@ -396,11 +375,39 @@ static void on_lookup(struct nvr_http_request *request, void *arg)
         enqueue(shot); /* the file that holds it is not finished yet */
     } else if (lookup->result == -ENOENT) {
         fail_shot(shot, 404, "no_recording", "Nothing was recorded at this time.");
+    } else if (lookup->result == -ETIMEDOUT) {
+        fail_shot(shot, 504, "timeout", "The storage that holds this moment is too slow.");
     } else {
         (void)log_err(lookup->result, "find a recording of %s", lookup->key.camera);
-        fail_shot(shot, 500, "internal", strerrordesc_np(-lookup->result));
+        fail_shot(shot, lookup->recording.location ? 503 : 500,
+                  lookup->recording.location ? "storage_unavailable" : "internal",
+                  lookup->recording.location
+                      ? "The storage that holds this moment cannot be reached now."
+                      : strerrordesc_np(-lookup->result));
     }
     free(lookup);
+}
+
+static void on_opened(int fd, int64_t size, void *arg)
+{
+    struct lookup *lookup = arg;
+
+    (void)size;
+    lookup->material.fd = NVR_MAX(fd, -1);
+    lookup->result = NVR_MIN(fd, 0);
+    finish_lookup(lookup);
+}
+
+static void on_lookup(struct nvr_http_request *request, void *arg)
+{
+    struct lookup *lookup = arg;
+
+    (void)request;
+    if (lookup->result == 0)
+        nvr_storage_open(lookup->shot->owner->gateway->storage, &lookup->recording, on_opened,
+                         lookup);
+    else
+        finish_lookup(lookup);
 }
 
 static void look_recorded(struct shot *shot, struct nvr_http_request *request)
@@ -413,7 +420,6 @@ static void look_recorded(struct shot *shot, struct nvr_http_request *request)
         *lookup = (struct lookup){
             .shot = shot,
             .store = nvr_supervisor_get_store(gateway->supervisor),
-            .dir = nvr_supervisor_get_recordings_dir(gateway->supervisor),
             .key = shot->key,
             .material = {.fd = -1},
         };

@@ -176,6 +176,11 @@ void tiers_open(struct nvr_storage *storage, const struct nvr_recording *recordi
                      fetch_timeout(recording), on_fetched, fetching);
 }
 
+void nvr_storage_stop_opening(struct nvr_storage *storage)
+{
+    places_stop(tiers_get_places(storage));
+}
+
 /* ---- remove ---- */
 
 struct removal {
@@ -228,7 +233,6 @@ struct question {
     nvr_storage_answered fn;
     void *arg;
     int64_t asked_ms;
-    bool woke;
 };
 
 static void on_answer(const struct keeper_reply *reply, void *arg)
@@ -245,8 +249,6 @@ static void on_answer(const struct keeper_reply *reply, void *arg)
                        "same_disk", json_is_true(json_object_get(result, "same_disk")));
     question->fn(answer, question->arg);
     json_decref(answer);
-    if (question->woke)
-        places_wake(tiers_get_places(storage), false);
     free(question);
     done(storage);
 }
@@ -320,8 +322,7 @@ int nvr_storage_test_s3(struct nvr_storage *storage, const struct nvr_s3_config 
             drop_question(question);
         return -ENOMEM;
     }
-    question->woke = true;
-    places_wake(places, true);
+    places_wake(places);
     keeper_call_take(places_get_keeper(places), "check", params, PLACES_CHECK_TIMEOUT_MS, on_answer,
                      question);
     return 0;

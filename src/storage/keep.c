@@ -9,6 +9,7 @@
 #include "src/storage/private.h"
 #include "src/storage/retention.h"
 #include "src/storage/step.h"
+#include "src/storage/tiers.h"
 
 NVR_LOG_TOPIC("storage");
 
@@ -283,6 +284,12 @@ static void on_row_deleted(void *arg)
     log_info("recording %s-%lld deleted by hand", segment->camera_id, (long long)segment->start_ms);
     retention_tell_deleted(storage, segment->camera_id, segment->start_ms, segment->end_ms, 1,
                            segment->size, "operator");
+    if (segment->location != NVR_LOCATION_HOT) {
+        tiers_remove(storage, segment->location, segment->file_path);
+        nvr_supervisor_hold_compare(storage->supervisor, false);
+        finish(keeping);
+        return;
+    }
     keeping->task = (struct sweep_task){.run = remove_file, .done = on_removed};
     sweeper_add(retention_get_sweeper(storage), &keeping->task);
 }

@@ -123,21 +123,25 @@ static void send_waiting(struct keeper *keeper)
     }
 }
 
-static void on_tick(uv_timer_t *timer)
+static void fail_waiting(struct keeper *keeper, int64_t now_ms, int error)
 {
-    struct keeper *keeper = timer->data;
-    const int64_t now_ms = nvr_clock_mono_ms();
     struct call *call = keeper->calls;
 
     while (call) {
-        if (call->params && (keeper->stopping || now_ms >= call->ready_until_ms)) {
-            fail(call, keeper->stopping ? -ECANCELED : -EAGAIN,
-                 "The process that moves files does not run.");
+        if (call->params && now_ms >= call->ready_until_ms) {
+            fail(call, error, "The process that moves files does not run.");
             call = keeper->calls;
         } else {
             call = call->next;
         }
     }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct keeper *keeper = timer->data;
+
+    fail_waiting(keeper, nvr_clock_mono_ms(), -EAGAIN);
     if (!keeper->calls)
         (void)uv_timer_stop(keeper->timer);
 }
@@ -230,6 +234,7 @@ void keeper_set_up_take(struct keeper *keeper, json_t *setup)
         if (r < 0)
             (void)log_err(r, "start the keeper");
     } else if (keeper->service && !setup) {
+        keeper->ready = false;
         nvr_service_want(keeper->service, false);
     } else if (keeper->service && !old) {
         nvr_service_want(keeper->service, true);
@@ -272,7 +277,8 @@ void keeper_stop(struct keeper *keeper)
     /* What is under way ends with the process: its connection closes. */
     if (keeper->service)
         nvr_service_want(keeper->service, false);
-    (void)uv_timer_start(keeper->timer, on_tick, 0, TICK_MS);
+    storage_timer_free(NVR_TAKE(keeper->timer));
+    fail_waiting(keeper, INT64_MAX, -ECANCELED);
 }
 
 bool keeper_is_idle(const struct keeper *keeper)

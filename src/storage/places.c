@@ -15,6 +15,7 @@ NVR_LOG_TOPIC("tiers");
 #define TICK_MS 1000
 #define GB 1e9
 #define RENEW_MS 15000
+#define AWAKE_MS 60000
 #define LOW_BYTES INT64_C(1000000000)
 #define FULL_BYTES INT64_C(50000000)
 
@@ -27,8 +28,8 @@ struct places {
     struct nvr_bus_subscription *subscription;
     uv_timer_t *timer;
     int64_t renewed_ms;
-    unsigned busy;  /* asks under way */
-    unsigned awake; /* questions that need the keeper although there is no place */
+    unsigned busy;    /* asks under way */
+    int64_t woken_ms; /* monotonic; a question needed the keeper although there is no place */
     bool stopping;
 };
 
@@ -129,7 +130,7 @@ static json_t *make_setup(struct places *places)
     char cache[PATH_MAX];
     json_t *folders, *setup;
 
-    if ((places->count == 0 && places->awake == 0) || !data ||
+    if ((places->count == 0 && !places->woken_ms) || !data ||
         nvr_fmt(cache, sizeof(cache), "%s/cache", data) < 0)
         return NULL;
     folders = json_array();
@@ -376,6 +377,11 @@ static void on_tick(uv_timer_t *timer)
         places->renewed_ms = now_ms;
         keeper_renew(places->keeper);
     }
+    if (places->woken_ms && now_ms - places->woken_ms > AWAKE_MS &&
+        keeper_is_idle(places->keeper)) {
+        places->woken_ms = 0;
+        keeper_set_up_take(places->keeper, make_setup(places));
+    }
     for (size_t i = 0; i < places->count; i++) {
         struct place *place = &places->items[i];
         const bool fine = place->state == PLACE_OK || place->state == PLACE_LOW;
@@ -442,11 +448,10 @@ static void apply_config(struct places *places)
     keeper_set_up_take(places->keeper, make_setup(places));
 }
 
-void places_wake(struct places *places, bool wanted)
+void places_wake(struct places *places)
 {
-    places->awake += wanted ? 1 : -1U;
-    if (places->awake <= 1)
-        keeper_set_up_take(places->keeper, make_setup(places));
+    places->woken_ms = nvr_clock_mono_ms();
+    keeper_set_up_take(places->keeper, make_setup(places));
 }
 
 static void on_config(const struct nvr_bus_message *message, void *arg)
@@ -517,8 +522,7 @@ void places_stop(struct places *places)
         return;
     places->stopping = true;
     nvr_bus_unsubscribe(NVR_TAKE(places->subscription));
-    if (places->timer)
-        (void)uv_timer_stop(places->timer);
+    storage_timer_free(NVR_TAKE(places->timer));
     keeper_stop(places->keeper);
 }
 

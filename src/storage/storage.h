@@ -31,6 +31,9 @@ typedef void (*nvr_storage_opened)(int fd, int64_t size, void *arg);
 void nvr_storage_open(struct nvr_storage *storage, const struct nvr_recording *recording,
                       nvr_storage_opened fn, void *arg);
 
+/* Openings under way elsewhere fail soon: whoever waits for them wants to stop. */
+void nvr_storage_stop_opening(struct nvr_storage *storage);
+
 /* Is the place of a tier ("warm", "cold") all right: something is written, read and removed. Or an
  * object store that is not in the configuration yet. answer (borrowed, NULL: out of memory):
  * {ok, latency_ms, error|null, same_disk}. Runs once, from the loop, when 0 was returned; -ENOENT:

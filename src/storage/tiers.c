@@ -35,6 +35,7 @@ struct move {
     bool copied;   /* and verified; the row is next */
     bool holding;  /* no comparison begins */
     bool sweeping; /* not a move: only what is left over at the source goes */
+    bool moved;    /* by the write job: the row says the new place */
     int result;
 };
 
@@ -184,8 +185,10 @@ static void remove_at(struct move *move, int64_t location)
 static int write_move(struct nvr_db *db, void *arg)
 {
     struct move *move = arg;
+    const int r = nvr_tiers_move(db, &move->segment, move->to_tier, move->to);
 
-    return nvr_tiers_move(db, &move->segment, move->to_tier, move->to);
+    move->moved = r > 0;
+    return NVR_MIN(r, 0);
 }
 
 /* Loop. */
@@ -197,7 +200,7 @@ static void on_row(void *arg)
     if (move->result < 0) {
         (void)log_err(move->result, "row of '%s'", move->segment.file_path);
         end_move(move); /* the copy stays, and is made again */
-    } else if (move->result == 0) {
+    } else if (!move->moved) {
         remove_at(move, move->to); /* the recording went meanwhile */
     } else {
         char labels[NVR_METRIC_LABELS_SIZE] = "";
@@ -298,8 +301,6 @@ static bool is_on_its_way(const struct tiers *tiers, const struct nvr_tier_segme
 
 static void pump(struct tiers *tiers)
 {
-    const int64_t now_ms = nvr_clock_mono_ms();
-
     for (size_t i = 0; i < STAGES && !tiers->stopping; i++) {
         struct stage *stage = &tiers->stages[i];
         const struct place *place = next_place(tiers, stage->from);
@@ -310,9 +311,9 @@ static void pump(struct tiers *tiers)
             if (!place || place->tier <= stage->from || !place_takes(place))
                 break;
             stage->planned_at++;
-            if (!is_on_its_way(tiers, segment) &&
-                !leases_cover(&tiers->storage->leases, segment->camera_id, segment->start_ms,
-                              segment->end_ms, now_ms))
+            /* Readers are no reason to wait: who has the file open keeps it, who opens it later
+             * gets it from its new place. */
+            if (!is_on_its_way(tiers, segment))
                 start_move(tiers, stage, place, segment);
         }
     }
@@ -566,8 +567,7 @@ void tiers_stop(struct nvr_storage *storage)
     if (!tiers || tiers->stopping)
         return;
     tiers->stopping = true;
-    if (tiers->timer)
-        (void)uv_timer_stop(tiers->timer);
+    storage_timer_free(NVR_TAKE(tiers->timer));
     for (struct move *move = tiers->moves, *next; move; move = next) {
         next = move->next;
         if (move->copied)

@@ -40,8 +40,8 @@ NVR_CHECK int places_check(struct places *places, struct place *place, bool test
                            places_answered fn, void *arg);
 NVR_CHECK int places_adopt(struct places *places, struct place *place, places_answered fn,
                            void *arg);
-/* The keeper runs for a question although there is no place yet. */
-void places_wake(struct places *places, bool wanted);
+/* The keeper runs for a while, for a question, although there is no place yet. */
+void places_wake(struct places *places);
 json_t *tiers_s3_to_call(const struct nvr_s3_config *s3);
 struct places *tiers_get_places(const struct nvr_storage *storage);
 

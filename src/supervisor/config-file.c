@@ -333,3 +333,10 @@ int nvr_supervisor_config_patch(struct nvr_supervisor *sv, const char *section, 
     }
     return config_file_replace_take(sv, config);
 }
+
+int nvr_supervisor_config_try(struct nvr_supervisor *sv, const char *section, const json_t *patch,
+                              struct nvr_config **ret_config, struct nvr_config_errors *errors)
+{
+    return nvr_config_section_patch(sv->file.config, sv->file.key, section, patch, ret_config,
+                                    errors);
+}

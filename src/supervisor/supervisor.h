@@ -78,6 +78,11 @@ NVR_CHECK int nvr_supervisor_camera_remove(struct nvr_supervisor *sv, const char
 NVR_CHECK int nvr_supervisor_config_patch(struct nvr_supervisor *sv, const char *section,
                                           const json_t *patch, struct nvr_config_errors *errors);
 
+/* What a patch would lead to; nothing changes. */
+NVR_CHECK int nvr_supervisor_config_try(struct nvr_supervisor *sv, const char *section,
+                                        const json_t *patch, struct nvr_config **ret_config,
+                                        struct nvr_config_errors *errors);
+
 /* ---- the recordings' disk, as last looked at (every ten seconds, in the pool) ---- */
 struct nvr_supervisor_storage {
     bool known;

@@ -463,6 +463,13 @@ json_t *nvr_supervisor_info_to_json(struct nvr_supervisor *supervisor)
     return json_pack("{s:s}", "version", NVR_VERSION);
 }
 
+int nvr_supervisor_config_try(struct nvr_supervisor *supervisor, const char *section,
+                              const json_t *patch, struct nvr_config **ret_config,
+                              struct nvr_config_errors *errors)
+{
+    return nvr_config_section_patch(supervisor->config, NULL, section, patch, ret_config, errors);
+}
+
 int nvr_supervisor_config_patch(struct nvr_supervisor *supervisor, const char *section,
                                 const json_t *patch, struct nvr_config_errors *errors)
 {

@@ -976,6 +976,46 @@ export interface paths {
         patch: operations["updateConfig"];
         trace?: never;
     };
+    "/api/v1/system/storage/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a place of recordings
+         * @description Something small is written, read back and removed. A stored secret is sent to its own endpoint only.
+         */
+        post: operations["testStorage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/system/storage/locations/{tier}/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The disk or bucket that is there now is this tier's
+         * @description Its marker file is written. For a new disk in place of the old one, or after the database was lost.
+         */
+        post: operations["adoptStorage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1914,6 +1954,40 @@ export interface components {
         FindingList: {
             items: components["schemas"]["Finding"][];
             next: string | null;
+        };
+        /** @description A tier of the configuration, or an object store that is not in it yet. */
+        StorageTestRequest: {
+            /** @enum {string} */
+            tier?: "warm" | "cold";
+            /** @description An S3-compatible object store */
+            s3?: {
+                /** @description Use it */
+                enabled?: boolean;
+                /** @description https://host[:port] (http only inside a network that you trust) */
+                endpoint?: string;
+                /** @description Region in signatures */
+                region?: string;
+                /** @description Bucket; it must be there */
+                bucket?: string;
+                /** @description Folder inside the bucket */
+                prefix?: string;
+                /** @description Account */
+                access_key?: string;
+                /** @description Plain; encrypted when it is stored, never sent back. Absent: kept; null: none */
+                secret_key?: string;
+                readonly has_secret_key?: boolean;
+                /** @description Bucket in the path (MinIO and most others) instead of in the host's name (Amazon) */
+                path_style?: boolean;
+            };
+        };
+        StorageTest: {
+            ok: boolean;
+            /** Format: int64 */
+            latency_ms: number;
+            /** @description Why not, in words */
+            error: string | null;
+            /** @description The folder lies on the same disk as the recordings folder */
+            same_disk: boolean;
         };
         ExportItem: {
             camera: string;
@@ -4003,6 +4077,68 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    testStorage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StorageTestRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageTest"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    adoptStorage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which tier. */
+                tier: "warm" | "cold";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageTest"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             503: components["responses"]["Unavailable"];
         };
     };
