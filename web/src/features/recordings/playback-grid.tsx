@@ -8,7 +8,8 @@ import { canPlayCodec } from "@/lib/media/mse";
 import type { PlaybackSession } from "@/lib/playback/session";
 import { spanAt } from "@/lib/timeline/gaps";
 import type { Lane } from "@/lib/timeline/lanes";
-import { PlaybackOverlay, StartOverlay } from "./playback-overlay";
+import { StartOverlay } from "./playback-notice";
+import { PlaybackOverlay } from "./playback-overlay";
 import { idleTile, useRecordings } from "./store";
 
 export const isPlayable = (camera: Camera) =>

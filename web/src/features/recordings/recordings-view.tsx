@@ -7,13 +7,13 @@ import { dayBounds, dayOf } from "@/lib/time";
 import { daySummary } from "@/lib/timeline/gaps";
 import { unionOf } from "@/lib/timeline/lanes";
 import { nextRecorded } from "@/lib/timeline/ranges";
-import { initialView, span, type View } from "@/lib/timeline/view";
+import { initialView } from "@/lib/timeline/view";
 import { PlaybackControls } from "./playback-controls";
 import { isPlayable, PlaybackGrid } from "./playback-grid";
 import { SelectionBar } from "./selection-bar";
+import { firstSelection, withEdge } from "./selection-model";
 import { useRecordings } from "./store";
 import { Timeline } from "./timeline";
-import type { Selection } from "./timeline-draw";
 import { TimelineLegend } from "./timeline-legend";
 import { useLanes } from "./use-lanes";
 import { usePlayback } from "./use-playback";
@@ -27,27 +27,7 @@ type Props = {
   onPlayedDay: (day: string) => void;
 };
 
-/** What "select a range" begins with: a piece of the view around where playback stands. */
-export function firstSelection(view: View, playhead: number | null): Selection {
-  const inside = playhead !== null && playhead >= view.start && playhead <= view.end;
-  const middle = inside ? playhead : (view.start + view.end) / 2;
-  const half = Math.max(5_000, span(view) * 0.06);
-  const start = Math.max(view.start, middle - half);
-  const end = Math.min(view.end, middle + half);
-  return { start: Math.round(start / 1000) * 1000, end: Math.round(end / 1000) * 1000 };
-}
-
 const state = () => useRecordings.getState();
-
-/** I and O: the edge goes where playback stands, and pushes the other one along. */
-function withEdge(edge: "start" | "end", view: View): Selection | null {
-  const { playhead, selection } = state();
-  if (playhead === null) return selection;
-  const other = selection ?? firstSelection(view, playhead);
-  return edge === "start"
-    ? { start: playhead, end: Math.max(other.end, playhead + 1000) }
-    : { start: Math.min(other.start, playhead - 1000), end: playhead };
-}
 
 export function RecordingsView({ cameras, day, start, onPlayedDay }: Props) {
   const [wanted, setWanted] = useState<number | null>(null);
@@ -119,7 +99,7 @@ export function RecordingsView({ cameras, day, start, onPlayedDay }: Props) {
       },
       speed: () => state().speed,
       isPlaying: () => state().playing,
-      mark: (edge) => set({ selection: withEdge(edge, view) }),
+      mark: (edge) => set({ selection: withEdge(edge, view, state()) }),
     }),
     [onToggle, session, fps, seek, set, view],
   );

@@ -2,12 +2,10 @@ import { useRef, type KeyboardEvent, type PointerEvent, type RefObject } from "r
 import { formatDateTime } from "@/lib/format";
 import { rulerHeight } from "@/lib/timeline/lanes";
 import { span, toTime, toX, type View } from "@/lib/timeline/view";
+import { moveEdge, type Edge } from "./selection-model";
 import { keyStep } from "./timeline-canvas";
 import { useRecordings } from "./store";
-import type { Selection } from "./timeline-draw";
 import type { Point } from "./use-timeline-gestures";
-
-type Edge = "start" | "end";
 
 type Props = {
   view: View;
@@ -16,17 +14,6 @@ type Props = {
   /** Where a handle is dragged, for the small picture. */
   onMove: (at: Point | null) => void;
 };
-
-/** A selection is never shorter. */
-export const minSelectionMs = 1000;
-
-/** The selection with one edge moved, within the bounds and not turned inside out. */
-export function moveEdge(selection: Selection, edge: Edge, time: number, bounds: View): Selection {
-  const { start, end } = selection;
-  return edge === "start"
-    ? { start: Math.max(bounds.start, Math.min(time, end - minSelectionMs)), end }
-    : { start, end: Math.min(bounds.end, Math.max(time, start + minSelectionMs)) };
-}
 
 export function SelectionHandles({ view, bounds, canvas, onMove }: Props) {
   const selection = useRecordings((state) => state.selection);
