@@ -5,7 +5,7 @@ import re
 import socket
 
 import harness
-from harness import media
+from harness import media, wait_until
 
 JSON = {"Content-Type": "application/json"}
 
@@ -249,7 +249,11 @@ class OpenApi(harness.TestCase):
         recording = self.wait_recordings(server, "cam", 1)[0]
         self.document = server.api.get("/api/openapi.json")
         self.assertTrue(self.document["openapi"].startswith("3.1"))
-        worker = server.api.get("/workers")["items"][0]["id"]
+        job = server.api.post("/api/v1/exports", {"items": [
+            {"camera": "cam", "start": recording["start"], "end": recording["end"]}]})["id"]
+        wait_until(lambda: server.api.get(f"/api/v1/jobs/{job}")["state"] == "done", what="the export")
+        ids = {"/recordings/": recording["id"], "/exports/": job, "/jobs/": job,
+               "/workers/": server.api.get("/workers")["items"][0]["id"]}
         problems = []
         operations = 0
         for path, methods in self.document["paths"].items():
@@ -257,26 +261,25 @@ class OpenApi(harness.TestCase):
                 if method not in ("get", "put", "post", "patch", "delete"):
                     continue
                 operations += 1
-                problems += self.check_operation(server, path, method, operation, recording, worker)
+                problems += self.check_operation(server, path, method, operation, recording, ids)
         self.assertEqual(problems, [])
         self.assertGreater(operations, 25)
 
-    def fill(self, path, recording, worker):
-        ids = {"/recordings/": recording["id"], "/workers/": worker}
+    def fill(self, path, recording, ids):
         for prefix, value in ids.items():
-            if prefix in path and "playback" not in path:
+            if prefix in path and "{camera}" not in path:
                 path = re.sub(r"\{[a-z_]+\}", value, path)
-        path = re.sub(r"\{[a-z_]+\}", "cam", path)
-        if "timeline" in path or "coverage" in path or "playback" in path:
-            camera = "" if "playback" in path else "camera=cam&"
+        path = re.sub(r"\{[a-z_]+\}", "cam", path.replace("{section}", "storage"))
+        if re.search(r"timeline|coverage|playback|preview|/gaps|recordings/download", path):
+            camera = "" if re.search(r"playback|preview", path) else "camera=cam&"
             path += f"?{camera}start={recording['start']}&end={recording['end'] + 1}"
         return path
 
-    def check_operation(self, server, path, method, operation, recording, worker):
+    def check_operation(self, server, path, method, operation, recording, ids):
         if method == "delete":
             url = "/api/v1/cameras/nobody"  # exists, removes nothing
         else:
-            url = self.fill(path, recording, worker)
+            url = self.fill(path, recording, ids)
         body = None
         if method in ("post", "put", "patch"):
             body = {} if path.endswith(("/start", "/stop", "/restart")) else {"name": "Cam"}

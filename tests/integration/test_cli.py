@@ -94,7 +94,7 @@ class LocalCommands(harness.TestCase):
         found = self.doctor(server, server.port)
         self.assertEqual(found["server"], ("ok", "running"))
         self.assertIn("in use, by Heron", found["port"][1])
-        self.assertRegex(found["database"][1], r"nvr\.db, in use$")
+        self.assertRegex(found["database"][1], r"nvr\.db is whole, in use$")
         self.assertRegex(found["sandbox"][1], r"^(full|partial) \(Landlock \d+, seccomp yes\)")
         self.assertRegex(found["storage"][1], r" free$")
         server.terminate()
