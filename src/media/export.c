@@ -24,8 +24,10 @@ NVR_LOG_TOPIC("export");
 
 static int parse_options(const json_t *params, struct export_options *o)
 {
-    *o = (struct export_options){.whole = true, .audio = true};
+    *o = (struct export_options){.whole = true, .audio = true, .zone = ""};
     return nvr_json_get_bool(params, "whole", &o->whole) < 0 ||
+                   nvr_json_get_bool(params, "timestamps", &o->timestamps) < 0 ||
+                   nvr_json_get_str(params, "zone", &o->zone) < 0 ||
                    nvr_json_get_bool(params, "audio", &o->audio) < 0 ||
                    nvr_json_get_int(params, "speed", 0, EXPORT_SPEED_MAX, &o->speed) < 0 ||
                    nvr_json_get_int(params, "created_ms", 0, INT64_MAX / 4, &o->created_ms) < 0 ||
@@ -42,6 +44,8 @@ static int begin_movie(struct export *e)
     nvr_movie_free(NVR_TAKE(e->movie));
     e->item = -1;
     e->lapse = (struct export_lapse){0};
+    if (e->burn)
+        export_burn_reset(e->burn);
     r = nvr_movie_new(e->options.created_ms, &e->movie);
     if (r == 0)
         r = nvr_cut_new(e->movie, &e->cut);
@@ -67,7 +71,9 @@ static int begin_piece(struct piece *piece, int fd)
     struct export *e = piece->e;
     int r = export_scan_open(&piece->scan, fd);
 
-    if (r == 0)
+    if (r == 0 && e->burn)
+        r = export_burn_begin_segment(e, &piece->scan);
+    else if (r == 0)
         r = export_scan_add_entry(&piece->scan, e->movie, NVR_MOVIE_VIDEO,
                                   &piece->entries[NVR_MOVIE_VIDEO]);
     if (r == 0 && piece->scan.audio >= 0 && e->options.audio && !e->options.speed)
@@ -131,6 +137,11 @@ static int feed_selected(const struct nvr_fmp4_found *found, void *arg)
         return 0;
     sample = to_sample(piece, found);
     sample.offset = e->out.pos;
+    if (e->burn) {
+        r = export_burn_feed(e, &piece->scan, &sample, piece->fragment + found->offset);
+        piece->ended |= r == EXPORT_ENDED;
+        return NVR_MIN(r, 0);
+    }
     if (e->options.speed)
         r = export_lapse_feed(e, &sample);
     else
@@ -204,7 +215,7 @@ static int add_segment(struct export *e, int fd)
     int r = begin_piece(&piece, fd);
 
     e->placed = (struct export_extent){0};
-    if (r == 0 && e->options.audio && !e->options.speed)
+    if (r == 0 && e->options.audio && !e->options.speed && !e->burn)
         r = add_whole(&piece);
     else if (r == 0)
         r = add_selected(&piece);
@@ -221,11 +232,22 @@ static void fail(struct export *e, int r)
                          "There is no picture in this range.");
     else if (r == -ENOSPC || r == -EDQUOT)
         nvr_child_refuse(e->child, e->request, "disk_full", "The disk is full.");
+    else if (r == -ENOTSUP)
+        nvr_child_refuse(e->child, e->request, "no_encoder",
+                         "This picture cannot be encoded here: libavcodec has no H.264 encoder "
+                         "(libx264), or cannot decode the camera's codec.");
     else if (r == -EPROTO || r == -EINVAL)
         nvr_child_refuse(e->child, e->request, "damaged", "A recording is damaged.");
     else
         nvr_child_refuse(e->child, e->request, "io", nvr_strerror(r));
     nvr_child_end(e->child, 0);
+}
+
+static int end_movie(struct export *e)
+{
+    if (e->burn)
+        return export_burn_end(e);
+    return e->options.speed ? export_lapse_end(e) : nvr_cut_end(e->cut);
 }
 
 static int finish(struct export *e)
@@ -234,7 +256,7 @@ static int finish(struct export *e)
     uint64_t size = 0;
     uint64_t needed = 0;
     int64_t duration_us;
-    int r = e->options.speed ? export_lapse_end(e) : nvr_cut_end(e->cut);
+    int r = end_movie(e);
 
     if (r < 0)
         return r;
@@ -265,8 +287,8 @@ static void ask_next(struct export *e);
 
 static int begin_item(struct export *e, const json_t *result)
 {
+    const char *label = "";
     int64_t item;
-    int r;
 
     if (nvr_json_get_int(result, "item", 0, INT32_MAX, &item) <= 0 ||
         nvr_json_get_int(result, "start_us", 0, INT64_MAX / 4, &e->start_us) <= 0 ||
@@ -276,8 +298,10 @@ static int begin_item(struct export *e, const json_t *result)
     if (item == e->item)
         return 0;
     e->item = item;
-    r = e->options.speed ? export_lapse_begin(e) : nvr_cut_begin(e->cut, e->start_us, e->end_us);
-    return r;
+    (void)nvr_json_get_str(result, "label", &label);
+    if (e->burn)
+        return export_burn_begin_item(e, label);
+    return e->options.speed ? export_lapse_begin(e) : nvr_cut_begin(e->cut, e->start_us, e->end_us);
 }
 
 static void on_next(struct nvr_rpc *rpc, const struct nvr_rpc_reply *reply, void *arg)
@@ -358,7 +382,16 @@ static void on_request(struct nvr_child *child, const struct nvr_rpc_request *re
     e->request = request->id;
     e->out = (struct export_output){
         .fd = NVR_TAKE_FD(request->fds[0]), .on_copied = on_copied, .arg = e};
-    r = nvr_child_enter(child, NVR_SANDBOX_NO_NETWORK, NULL, NULL);
+    /* The font and the time zone's file are read while that is possible. */
+    r = e->options.timestamps ? export_burn_new(e->options.zone, &e->burn) : 0;
+    if (r == -ENOENT) {
+        nvr_child_refuse(child, request->id, "no_font",
+                         "The font for time stamps is missing: install fonts-dejavu-core.");
+        nvr_child_end(child, 0);
+        return;
+    }
+    if (r == 0)
+        r = nvr_child_enter(child, NVR_SANDBOX_NO_NETWORK, NULL, NULL);
     if (r == 0)
         r = begin_movie(e);
     if (r < 0)
@@ -382,6 +415,7 @@ int nvr_export_run(const char *name, int fd)
 
     (void)name;
     status = nvr_child_run(fd, &role, &e);
+    export_burn_free(e.burn);
     nvr_cut_free(e.cut);
     nvr_movie_free(e.movie);
     export_output_done(&e.out);

@@ -8,6 +8,7 @@
 #include "lib/base/macros.h"
 #include "lib/media/cut.h"
 #include "lib/media/movie.h"
+#include "src/media/export_burn.h"
 #include "src/media/export_output.h"
 #include "src/media/export_scan.h"
 
@@ -18,6 +19,8 @@ struct export_options {
     bool whole;    /* whole segments, as a proof needs them */
     bool audio;    /* false: only the samples of the picture are copied */
     int64_t speed; /* time-lapse; 0: none */
+    bool timestamps;
+    const char *zone; /* borrowed, until the sandbox is entered */
     int64_t created_ms;
     int64_t reserve; /* bytes for the moov, a guess */
 };
@@ -44,6 +47,7 @@ struct export
     bool restart;
     struct export_extent placed; /* the newest segment, offset in the file */
     struct export_lapse lapse;
+    struct export_burn *burn; /* NULL: the picture stays as it is */
     uint64_t copied;
     int64_t told_ms;
 };
@@ -53,6 +57,9 @@ enum { EXPORT_TAKE = 0, EXPORT_ENDED = 1, EXPORT_SKIP = 2 };
 
 /* export_lapse.c */
 NVR_CHECK int export_lapse_begin(struct export *e); /* the next item */
+/* Is it shown, and when? EXPORT_TAKE, _SKIP, _ENDED. */
+NVR_CHECK int export_lapse_place(struct export *e, const struct nvr_cut_sample *sample,
+                                 int64_t *ret_out);
 NVR_CHECK int export_lapse_feed(struct export *e, const struct nvr_cut_sample *sample);
 NVR_CHECK int export_lapse_end(struct export *e);
 

@@ -13,16 +13,14 @@ int export_lapse_begin(struct export *e)
     return 0;
 }
 
-int export_lapse_feed(struct export *e, const struct nvr_cut_sample *sample)
+int export_lapse_place(struct export *e, const struct nvr_cut_sample *sample, int64_t *ret_out)
 {
     const uint32_t scale = nvr_movie_get_timescale(e->movie, NVR_MOVIE_VIDEO);
     const int64_t dts = nvr_movie_rescale(sample->dts, sample->timescale, scale);
     const int64_t end = nvr_movie_rescale(sample->dts + sample->duration, sample->timescale, scale);
     const int64_t hole = (int64_t)scale * NVR_TIMELINE_JOIN_MS / 1000;
     struct export_lapse *lapse = &e->lapse;
-    struct nvr_movie_sample shown = {
-        .size = sample->size, .key = true, .offset = sample->offset, .entry = sample->entry};
-    int r;
+    int64_t out;
 
     if (dts >= nvr_movie_rescale(e->end_us, US, scale))
         return EXPORT_ENDED;
@@ -36,12 +34,24 @@ int export_lapse_feed(struct export *e, const struct nvr_cut_sample *sample)
     lapse->last_end = NVR_MAX(end, dts);
     if (!sample->key)
         return EXPORT_SKIP;
-    shown.dts = lapse->recorded / e->options.speed;
-    if (lapse->started && shown.dts - lapse->shown < scale / EXPORT_LAPSE_FPS)
+    out = lapse->recorded / e->options.speed;
+    if (lapse->started && out - lapse->shown < scale / EXPORT_LAPSE_FPS)
         return EXPORT_SKIP;
-    r = nvr_movie_add_sample(e->movie, NVR_MOVIE_VIDEO, &shown);
     lapse->started = true;
-    lapse->shown = shown.dts;
+    lapse->shown = out;
+    *ret_out = out;
+    return EXPORT_TAKE;
+}
+
+int export_lapse_feed(struct export *e, const struct nvr_cut_sample *sample)
+{
+    struct nvr_movie_sample shown = {
+        .size = sample->size, .key = true, .offset = sample->offset, .entry = sample->entry};
+    int r = export_lapse_place(e, sample, &shown.dts);
+
+    if (r != EXPORT_TAKE)
+        return r;
+    r = nvr_movie_add_sample(e->movie, NVR_MOVIE_VIDEO, &shown);
     return r < 0 ? r : EXPORT_TAKE;
 }
 

@@ -216,6 +216,8 @@ static void on_opened(int fd, int64_t size, void *arg)
 {
     struct export_run *run = arg;
     const struct nvr_export_item *item = &run->spec.items[run->cursor.item];
+    const struct nvr_camera_config *camera =
+        nvr_config_find_camera(nvr_supervisor_get_config(run->storage->supervisor), item->camera);
 
     (void)size;
     run->opening = false;
@@ -237,8 +239,9 @@ static void on_opened(int fd, int64_t size, void *arg)
     run->segments++;
     run->last_item = run->cursor.item;
     answer(run,
-           json_pack("{s:I, s:I, s:I}", "item", (json_int_t)run->cursor.item, "start_us",
-                     (json_int_t)item->start_ms * 1000, "end_us", (json_int_t)item->end_ms * 1000),
+           json_pack("{s:I, s:I, s:I, s:s}", "item", (json_int_t)run->cursor.item, "start_us",
+                     (json_int_t)item->start_ms * 1000, "end_us", (json_int_t)item->end_ms * 1000,
+                     "label", camera ? camera->name : item->camera),
            &fd);
     (void)close(fd);
 }
@@ -475,6 +478,8 @@ static void on_opened_output(uv_work_t *work, int status)
 {
     struct export_run *run = work->data;
     const struct nvr_export_spec *spec = &run->spec;
+    const char *zone =
+        nvr_config_get_system(nvr_supervisor_get_config(run->storage->supervisor))->timezone;
     json_t *params;
     int r = status < 0 ? status : run->result;
 
@@ -489,8 +494,9 @@ static void on_opened_output(uv_work_t *work, int status)
         fail(run, r);
         return;
     }
-    params = json_pack("{s:b, s:b, s:I, s:I, s:I}", "whole", nvr_export_spec_is_verbatim(spec),
-                       "audio", spec->audio, "speed", (json_int_t)spec->speed, "created_ms",
+    params = json_pack("{s:b, s:s, s:b, s:b, s:I, s:I, s:I}", "timestamps", spec->timestamps,
+                       "zone", zone, "whole", nvr_export_spec_is_verbatim(spec), "audio",
+                       spec->audio, "speed", (json_int_t)spec->speed, "created_ms",
                        (json_int_t)spec->items[run->begin.item].start_ms, "reserve",
                        (json_int_t)guess_reserve(run));
     r = nvr_supervisor_job(run->storage->supervisor, "export", params, NVR_TAKE_FD(run->fd),

@@ -295,3 +295,94 @@ class Export(harness.TestCase):
         wait_until(lambda: not os.path.exists(folder), what="the files to go")
         self.assertEqual(server.api.request("GET", f"{EXPORTS}/{job['id']}").status, 404)
         self.assertEqual(server.api.request("GET", url).status, 404)
+
+    def corner(self, path, at):
+        """Luma of the top left corner and of the bottom right one."""
+        def crop(where):
+            out = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-ss", str(at), "-i", path, "-vf",
+                                  f"crop=160:20:{where},format=gray", "-frames:v", "1", "-f",
+                                  "rawvideo", "-"], capture_output=True, timeout=60, check=True)
+            return out.stdout
+        return crop("0:0"), crop("iw-160:ih-20")
+
+    def test_time_stamps_in_the_picture(self):
+        server, _, items = self.record(count=3)
+        start, end = items["cam"][0]["start"] + 530, items["cam"][2]["end"] - 310
+        plain, _ = self.download(server, self.export(server, ("cam", start, end)))
+        path, body = self.download(server, self.export(server, ("cam", start, end), timestamps=True))
+        tracks = mp4.movie(body)
+        self.assertAlmostEqual(tracks["vide"].duration, (end - start) / 1000, delta=0.002)
+        self.assertIn("soun", tracks)
+        wanted = [n for n, at in self.recorded_frames(server, "cam", start, end)
+                  if start / 1000 < at < end / 1000]
+        self.assertAlmostEqual(len(tracks["vide"].samples), len(wanted) + 1, delta=1)
+        self.assert_plays(path)
+        (old, old_far), (new, new_far) = self.corner(plain, 1), self.corner(path, 1)
+        differ = sum(abs(a - b) > 40 for a, b in zip(old, new)) / len(old)
+        far = sum(abs(a - b) > 40 for a, b in zip(old_far, new_far)) / len(old_far)
+        self.assertGreater(differ, 0.2, "the corner has another picture")
+        self.assertLess(far, 0.05, "the rest has not")
+        self.assertGreater(max(new), 180, "the letters are white")
+        lapse = self.export(server, ("cam", start, end), timestamps=True, timelapse={"speed": 2})
+        path, body = self.download(server, lapse)
+        self.assert_plays(path)
+        self.assertAlmostEqual(mp4.movie(body)["vide"].duration, (end - start) / 2000, delta=1.1)
+
+    def test_cancel_kill_and_restart(self):
+        server, _, items = self.record(count=6)
+        start, end = items["cam"][0]["start"], items["cam"][5]["end"]
+        body = {"items": [{"camera": "cam", "start": start, "end": end}] * 40, "timestamps": True}
+
+        def begin():
+            job = server.api.post(EXPORTS, body)
+            wait_until(lambda: server.api.get(f"{EXPORTS}/{job['id']}")["progress"] > 0, what="progress")
+            return job, os.path.join(server.data, "exports", job["id"])
+
+        job, folder = begin()
+        second = server.api.post(EXPORTS, body)
+        self.assertEqual(second["state"], "queued", "one at a time")
+        server.api.post(f"{EXPORTS}/{second['id']}/cancel")
+        self.assertEqual(server.api.post(f"/api/v1/jobs/{job['id']}/cancel")["state"], "cancelled")
+        wait_until(lambda: not os.path.exists(folder), what="the files to go")
+        # its process dies
+        job, folder = begin()
+        workers = [pid for pid in server.processes() if harness.read_text(f"/proc/{pid}/stat") and
+                   any(folder in os.path.realpath(f"/proc/{pid}/fd/{fd}")
+                       for fd in os.listdir(f"/proc/{pid}/fd"))]
+        workers = [pid for pid in workers if pid != server.process.pid]
+        self.assertEqual(len(workers), 1)
+        harness.kill(workers[0])
+        job = self.finish(server, job, "failed")
+        self.assertEqual(job["error"]["code"], "crashed")
+        wait_until(lambda: not os.path.exists(folder), what="the files to go")
+        # Heron dies
+        job, folder = begin()
+        stray = os.path.join(server.data, "exports", "01890000-0000-7000-8000-000000000000")
+        os.makedirs(stray)
+        server.kill()
+        server.start()
+        job = self.finish(server, job, "failed")
+        self.assertEqual(job["error"]["code"], "interrupted")
+        wait_until(lambda: not os.path.exists(folder) and not os.path.exists(stray),
+                   what="the files to go")
+        self.assertEqual(self.export(server, ("cam", start, end))["state"], "done")
+
+    def test_full_disk_is_refused_before_it_starts(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs to mount")
+        server, _, items = self.record(count=2)
+        server.terminate()
+        exports = os.path.join(server.data, "exports")
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", exports],
+                               capture_output=True, check=False)
+        if mount.returncode:
+            self.skipTest("cannot mount here")
+        self.addCleanup(subprocess.run, ["umount", "-l", exports], check=False)
+        server.start()
+        body = {"items": [{"camera": "cam", "start": items["cam"][0]["start"],
+                           "end": items["cam"][1]["end"]}]}
+        answer = server.api.request("POST", EXPORTS, body)
+        self.assertEqual((answer.status, answer.error_code()), (507, "disk_full"))
+        self.assertRegex(answer.json()["error"]["message"], r"\d+ bytes are needed .*, \d+ are free")
+        self.assertFalse(server.api.post(EXPORTS + "/estimate", body)["fits"])
+        self.assertEqual(os.listdir(exports), [])
