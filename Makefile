@@ -63,6 +63,7 @@ check:
 
 bench: build
 	$(PYTHON) tests/bench/bench.py $(ARGS)
+	$(PYTHON) tests/bench/bench_export.py
 
 coverage:
 	@tools/setup coverage
