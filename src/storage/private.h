@@ -32,6 +32,7 @@ struct storage_part {
 struct previews;
 struct storage_exports;
 struct tiers;
+struct expire;
 
 struct nvr_storage {
     struct nvr_supervisor *supervisor;
@@ -48,6 +49,7 @@ struct nvr_storage {
     struct storage_evidence *evidence;
     struct previews *previews;
     struct tiers *tiers;
+    struct expire *expire;
     unsigned elsewhere, aheads; /* under way in elsewhere.c */
     struct report *report;
     unsigned keepings; /* decisions under way */
@@ -66,6 +68,12 @@ void storage_evidence_to_json(struct nvr_storage *storage, json_t *object);
 
 /* elsewhere.c: what is not in the recordings folder */
 bool elsewhere_is_idle(const struct nvr_storage *storage);
+
+/* expire.c: what is too old there */
+NVR_CHECK int expire_start(struct nvr_storage *storage);
+void expire_stop(struct nvr_storage *storage);
+bool expire_is_idle(const struct nvr_storage *storage);
+void expire_free(struct nvr_storage *storage);
 
 /* previews.c */
 NVR_CHECK int previews_start(struct nvr_storage *storage);

@@ -45,6 +45,11 @@ static void begin_step(struct retention *retention);
 
 /* ---- what a step is told ---- */
 
+bool retention_trusts_clock(const struct nvr_storage *storage)
+{
+    return storage->retention && !storage->retention->clock_held;
+}
+
 struct policy_days retention_days(const struct nvr_storage *storage, const char *camera_id)
 {
     const struct nvr_config *config = nvr_supervisor_get_config(storage->supervisor);

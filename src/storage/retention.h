@@ -31,6 +31,8 @@ void retention_free(struct nvr_storage *storage);
 void retention_kick(struct nvr_storage *storage, bool refused);
 /* Bytes of recordings per second, as last surveyed. */
 void retention_set_rate(struct nvr_storage *storage, double bytes_per_second);
+/* The days may be believed (clock_guard.h). */
+bool retention_trusts_clock(const struct nvr_storage *storage);
 /* Of a camera, by the configuration; those of removed cameras by the defaults. */
 struct policy_days retention_days(const struct nvr_storage *storage, const char *camera_id);
 /* max_bytes and min_free_bytes of the configuration; the rest is left alone. */
