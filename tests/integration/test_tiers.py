@@ -229,8 +229,9 @@ class Tiers(harness.TestCase):
         server.api.patch(CONFIG, {"s3": store.config(line.port), **tiers(cold="s3")})
         harness.wait_until(lambda: self.mover(server)["error"], 60, "words for a cut")
         self.assertEqual(self.contents(server), before)
+        line.mode = "silent"
+        harness.wait_until(lambda: "slow" in str(self.mover(server)["error"]), 120, "words for a silent one")
         line.mode = "slow"
-        harness.wait_until(lambda: "slow" in str(self.mover(server)["error"]), 120, "words for a slow line")
         self.assertEqual(self.contents(server), before, "readers of the recordings folder notice nothing")
         line.mode = "open"
         self.wait_tier(server, "cold", 120)
@@ -270,7 +271,7 @@ class Tiers(harness.TestCase):
                 server.start()
             else:
                 keeper = [worker for worker in server.api.get("/workers")["items"]
-                          if worker["role"] == "keeper"][0]
+                          if worker["id"] == "keeper"][0]
                 harness.kill(keeper["pid"], signal.SIGKILL)
             self.assertEqual(self.contents(server), before)
             if all(item["tier"] == "warm" for item in server.api.recordings("cam")):
