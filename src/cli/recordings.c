@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "lib/base/clock.h"
@@ -58,10 +59,31 @@ static int list(const struct cli_options *options)
     return CLI_DONE;
 }
 
+#define PROGRESS_MS 1000      /* a terminal's line is written anew so often … */
+#define PROGRESS_LOG_MS 10000 /* … and a log gets another one */
+
 struct reindex {
     struct nvr_supervisor *supervisor;
     struct nvr_reindex_result result;
+    int64_t told_ms; /* monotonic */
+    bool terminal, told;
 };
+
+/* On standard error: what is piped stays the result alone. */
+static void on_progress(const char *camera_id, size_t done, size_t count, void *arg)
+{
+    struct reindex *reindex = arg;
+    const int64_t now_ms = nvr_clock_mono_ms();
+
+    if (now_ms - reindex->told_ms < (reindex->terminal ? PROGRESS_MS : PROGRESS_LOG_MS))
+        return;
+    reindex->told_ms = now_ms;
+    reindex->told = true;
+    (void)fprintf(stderr,
+                  reindex->terminal ? "\r\033[K%s: %zu of %zu files" : "%s: %zu of %zu files\n",
+                  camera_id, done, count);
+    (void)fflush(stderr);
+}
 
 static void on_stopped(void *arg)
 {
@@ -73,12 +95,15 @@ static void on_done(const struct nvr_reindex_result *result, void *arg)
     struct reindex *reindex = arg;
 
     reindex->result = *result;
+    if (reindex->terminal && reindex->told)
+        (void)fputs("\r\033[K", stderr);
     nvr_supervisor_stop(reindex->supervisor, on_stopped, reindex);
 }
 
 static int run_reindex(const struct cli_options *options, struct nvr_reindex_result *ret_result)
 {
-    struct reindex task = {0};
+    static const struct nvr_reindex_hooks hooks = {.on_progress = on_progress, .on_done = on_done};
+    struct reindex task = {.told_ms = nvr_clock_mono_ms(), .terminal = isatty(STDERR_FILENO)};
     struct cli_paths paths;
     uv_loop_t loop;
     int r;
@@ -99,7 +124,7 @@ static int run_reindex(const struct cli_options *options, struct nvr_reindex_res
     if (r == -EEXIST)
         (void)fprintf(stderr, "nvr: stop Heron first; it also compares at every start\n");
     if (r == 0)
-        nvr_supervisor_reindex(task.supervisor, on_done, &task);
+        nvr_supervisor_reindex(task.supervisor, &hooks, &task);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
     nvr_supervisor_free(task.supervisor);
     (void)uv_loop_close(&loop);

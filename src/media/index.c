@@ -1,4 +1,5 @@
 /* Role index: what a segment file holds, from its own bytes, for the index of recordings. */
+#include <errno.h>
 #include <string.h>
 
 #include "lib/base/buf.h"
@@ -6,37 +7,61 @@
 #include "src/media/roles.h"
 #include "src/media/scan.h"
 
-static void answer(struct nvr_child *child, int64_t id, int r, const struct nvr_segment *segment,
-                   bool repaired)
-{
-    json_t *result;
+#define FLUSH_MS 10000 /* the core is busy for so long at most */
 
-    if (r == 0) {
-        result = nvr_segment_to_json(segment);
-        (void)json_object_set_new(result, "repaired", json_boolean(repaired));
-        nvr_child_answer(child, id, result, -1);
-    } else if (r == -ENODATA) {
-        nvr_child_refuse(child, id, "empty", "the file is empty");
+static json_t *describe_failure(int r)
+{
+    const char *code = "io";
+    const char *message = nvr_strerror(r);
+
+    if (r == -ENODATA) {
+        code = "empty";
+        message = "the file is empty";
     } else if (r == -EPROTO) {
-        nvr_child_refuse(child, id, "not_mp4", "the file does not begin with an init segment");
+        code = "not_mp4";
+        message = "the file does not begin with an init segment";
     } else if (r == -EBADMSG) {
-        nvr_child_refuse(child, id, "no_fragments", "the file holds no whole picture");
-    } else {
-        nvr_child_refuse(child, id, "io", nvr_strerror(r));
+        code = "no_fragments";
+        message = "the file holds no whole picture";
     }
+    return json_pack("{s:s, s:s}", "code", code, "message", message);
 }
 
-static void serve(struct nvr_child *child, const struct nvr_rpc_request *request)
+static json_t *index_file(int root_fd, const char *path)
 {
     struct nvr_segment segment = {0};
-    const char *path = "";
     bool repaired = false;
-    int r;
+    const int r = nvr_scan_file(root_fd, path, &segment, &repaired);
+    json_t *params;
+    json_t *result;
 
-    (void)nvr_json_get_str(request->params, "path", &path);
-    r = nvr_scan_file(request->fds[0], path, &segment, &repaired);
-    answer(child, request->id, r, &segment, repaired);
+    if (r < 0)
+        return describe_failure(r);
+    result = nvr_segment_to_json(&segment);
+    (void)json_object_set_new(result, "repaired", json_boolean(repaired));
+    params = json_pack("{s:o}", "result", result);
     nvr_segment_done(&segment);
+    return params;
+}
+
+/* Each answer is with the core before the next file is opened: the one that costs us our life is
+ * known by it. */
+static int serve(struct nvr_child *child, const struct nvr_rpc_request *request)
+{
+    const json_t *paths = json_object_get(request->params, "paths");
+    const json_t *path;
+    size_t n;
+
+    json_array_foreach(paths, n, path)
+    {
+        const char *name = json_string_value(path);
+
+        nvr_child_tell(child, "indexed", index_file(request->fds[0], name ? name : ""), -1);
+        if (!nvr_child_get_rpc(child) || nvr_rpc_flush(nvr_child_get_rpc(child), FLUSH_MS) < 0)
+            return -ECONNRESET;
+    }
+    nvr_child_answer(child, request->id, json_pack("{s:I}", "count", (json_int_t)n), -1);
+    return 0;
 }
 
 static void on_request(struct nvr_child *child, const struct nvr_rpc_request *request, void *arg)
@@ -55,7 +80,8 @@ static void on_request(struct nvr_child *child, const struct nvr_rpc_request *re
         nvr_child_end(child, 1);
         return;
     }
-    serve(child, request);
+    if (serve(child, request) < 0)
+        nvr_child_end(child, 1);
 }
 
 static void on_stop(struct nvr_child *child, void *arg)

@@ -11,17 +11,17 @@
 #include "lib/base/file.h"
 #include "lib/base/io.h"
 #include "lib/base/log.h"
+#include "src/supervisor/indexer.h"
 #include "src/supervisor/location.h"
 #include "src/supervisor/private.h"
 #include "src/supervisor/reconcile-scan.h"
 
 NVR_LOG_TOPIC("reconcile");
 
-#define INDEX_TIMEOUT_MS 30000
+#define ROWS_WAITING_MAX 1024 /* results that the database has not taken yet */
 #define YOUNG_MS 1000 /* a file named in the second in which its worker started may be its own */
-#define CLOSED_MS                                                                                  \
-    12000           /* a worker that records would have named its file in a heartbeat by then      \
-                     */
+/* A worker that records would have named its file in a heartbeat by then. */
+#define CLOSED_MS 12000
 #define NAMED_MAX 3 /* dropped files that a warning names */
 
 struct turn {
@@ -49,19 +49,21 @@ struct reconcile {
     char marker[NVR_UUID_SIZE]; /* of the disk that we know */
     bool rows_safe;             /* there are older files: the disk is mounted */
     int result;
-    size_t next_file;
-    struct nvr_job *job;
+    struct indexer *indexer;
+    size_t files_done;
+    unsigned rows_waiting;
+    bool ending;     /* all is read; the last rows are being written */
     bool look_again; /* some files were too young */
     unsigned holds;  /* somebody removes or moves files: no turn begins */
     bool deferred;   /* one would have */
     bool force;      /* rows are not believed: every file is indexed */
     struct nvr_reindex_result counts;
-    void (*on_done)(const struct nvr_reindex_result *result, void *arg);
-    void *on_done_arg;
+    const struct nvr_reindex_hooks *hooks; /* NULL: nobody asked */
+    void *hooks_arg;
 };
 
 static void next_turn(struct reconcile *rc);
-static void next_file(struct reconcile *rc);
+static void end_files(struct reconcile *rc);
 
 /* ---- the queue ---- */
 
@@ -189,8 +191,11 @@ static void on_scanned(uv_work_t *work, int status)
     /* Left by the process before, likely: looked at again when that is certain. */
     rc->look_again |=
         rc->set.young_count && !is_recording(find_camera(rc->supervisor, rc->turn.id));
-    rc->next_file = 0;
-    next_file(rc);
+    rc->files_done = 0;
+    if (!rc->stopping && rc->result == 0 && rc->set.files_count)
+        indexer_start(rc->indexer, rc->set.files, rc->set.files_count);
+    else
+        end_files(rc);
     sv_check_stopped(rc->supervisor);
 }
 
@@ -198,6 +203,23 @@ static void queue(struct reconcile *rc, uv_work_cb run, uv_after_work_cb done)
 {
     rc->work.data = rc;
     rc->working = uv_queue_work(rc->supervisor->loop, &rc->work, run, done) == 0;
+}
+
+static void end_all(struct reconcile *rc)
+{
+    if (rc->want_all) {
+        rc->want_all = false;
+        log_info("recordings compared: %u indexed (%u repaired), %u damaged, %u unread, "
+                 "%u rows dropped",
+                 rc->counts.indexed, rc->counts.repaired, rc->counts.damaged, rc->counts.failed,
+                 rc->counts.dropped);
+        if (rc->hooks)
+            rc->hooks->on_done(&rc->counts, rc->hooks_arg);
+    }
+    if (rc->look_again) {
+        rc->look_again = false;
+        reconcile_all(rc, RECONCILE_CRASH_MS);
+    }
 }
 
 static void next_turn(struct reconcile *rc)
@@ -213,19 +235,9 @@ static void next_turn(struct reconcile *rc)
         return;
     }
     if (!rc->turns_count) {
-        if (rc->want_all) {
-            rc->want_all = false;
-            log_info("recordings compared: %u indexed (%u repaired), %u damaged, %u unread, "
-                     "%u rows dropped",
-                     rc->counts.indexed, rc->counts.repaired, rc->counts.damaged, rc->counts.failed,
-                     rc->counts.dropped);
-            if (rc->on_done)
-                rc->on_done(&rc->counts, rc->on_done_arg);
-        }
-        if (rc->look_again) {
-            rc->look_again = false;
-            reconcile_all(rc, RECONCILE_CRASH_MS);
-        }
+        rc->ending = rc->rows_waiting > 0; /* then row_done() comes here again */
+        if (!rc->ending)
+            end_all(rc);
         return;
     }
     if (rc->holds) {
@@ -247,7 +259,9 @@ static void next_turn(struct reconcile *rc)
 /* ---- one camera: files without a row ---- */
 
 struct upsert {
+    struct reconcile *reconcile;
     int64_t pre_ms, post_ms;
+    int result;
     struct nvr_recording recording;
 };
 
@@ -258,13 +272,35 @@ static int write_row(struct nvr_db *db, void *arg)
     return segment_write_row(db, &upsert->recording, upsert->pre_ms, upsert->post_ms);
 }
 
+static void row_done(void *arg)
+{
+    struct upsert *upsert = arg;
+    struct reconcile *rc = upsert->reconcile;
+
+    if (upsert->result < 0) {
+        rc->counts.indexed--;
+        rc->counts.failed++;
+    }
+    free(upsert);
+    rc->rows_waiting--;
+    if (rc->stopping)
+        return;
+    if (rc->rows_waiting == ROWS_WAITING_MAX / 2)
+        indexer_kick(rc->indexer);
+    if (rc->ending && !rc->rows_waiting && !rc->busy)
+        next_turn(rc);
+}
+
+/* In the writer's thread. */
 static void on_written(int result, void *arg)
 {
-    const struct upsert *upsert = arg;
+    struct upsert *upsert = arg;
 
+    upsert->result = result;
     if (result < 0)
         (void)log_err(result, "store %s", upsert->recording.file_path);
-    free(arg);
+    if (nvr_post_send(upsert->reconcile->supervisor->post, row_done, upsert) < 0)
+        free(upsert);
 }
 
 static int store_result(struct reconcile *rc, const char *path, const json_t *result)
@@ -275,18 +311,23 @@ static int store_result(struct reconcile *rc, const char *path, const json_t *re
 
     if (r == 0 && strcmp(upsert->recording.file_path, path) != 0)
         r = -EPROTO;
-    if (r == 0)
+    if (r == 0) {
+        upsert->reconcile = rc;
         recording_get_rolls(rc->supervisor, rc->turn.id, &upsert->pre_ms, &upsert->post_ms);
-    if (r == 0)
         r = nvr_store_write(rc->supervisor->store, write_row, on_written, upsert);
+    }
     if (r < 0) {
         free(upsert);
         return r;
     }
+    rc->rows_waiting++;
     (void)nvr_json_get_bool(result, "repaired", &repaired);
     rc->counts.indexed++;
     rc->counts.repaired += repaired;
-    log_info("indexed %s%s", path, repaired ? " (repaired)" : "");
+    if (repaired)
+        log_info("indexed %s (repaired)", path);
+    else
+        log_debug("indexed %s", path);
     return 0;
 }
 
@@ -308,41 +349,56 @@ static void set_aside(struct reconcile *rc, const char *path, const char *why)
     rc->counts.damaged++;
 }
 
-static void on_indexed(const struct nvr_job_result *result, void *arg)
+static void tell_progress(struct reconcile *rc)
 {
-    struct reconcile *rc = arg;
-    const char *path = rc->set.files[rc->next_file].path;
-
-    rc->job = NULL;
-    if (rc->stopping)
-        return;
-    const char *code = result->error_code ? result->error_code : "";
-    const char *message = result->message ? result->message : "";
-    int r = result->error;
-
-    if (r == 0)
-        r = store_result(rc, path, result->result);
-    if (r < 0 && (strcmp(code, "empty") == 0 || strcmp(code, "not_mp4") == 0 ||
-                  strcmp(code, "no_fragments") == 0)) {
-        set_aside(rc, path, message[0] ? message : code);
-    } else if (r < 0) {
-        rc->counts.failed++;
-        log_warn("'%s' could not be indexed: %s", path, message[0] ? message : nvr_strerror(r));
-    }
-    rc->next_file++;
-    next_file(rc);
+    rc->files_done++;
+    if (rc->hooks && rc->hooks->on_progress)
+        rc->hooks->on_progress(rc->turn.id, rc->files_done, rc->set.files_count, rc->hooks_arg);
 }
 
-static int start_index(struct reconcile *rc)
+static void on_failed(const struct reconcile_file *file, const char *code, const char *message,
+                      void *arg)
 {
-    struct nvr_supervisor *sv = rc->supervisor;
-    const int fd = open(sv->recordings_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    static const char *const hopeless[] = {"empty", "not_mp4", "no_fragments", "crashed"};
+    struct reconcile *rc = arg;
+    bool aside = false;
 
-    if (fd < 0)
-        return -errno;
-    return nvr_supervisor_job(sv, "index",
-                              json_pack("{s:s}", "path", rc->set.files[rc->next_file].path), fd,
-                              INDEX_TIMEOUT_MS, on_indexed, rc, &rc->job);
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(hopeless); i++)
+        aside = aside || strcmp(code, hopeless[i]) == 0;
+    if (aside) {
+        set_aside(rc, file->path, message[0] ? message : code);
+    } else { /* one that hangs may lie on a disk that does: it is looked at again at the next start
+              */
+        rc->counts.failed++;
+        log_warn("'%s' could not be indexed: %s", file->path, message[0] ? message : code);
+    }
+    tell_progress(rc);
+}
+
+static void on_indexed(const struct reconcile_file *file, const json_t *result, void *arg)
+{
+    struct reconcile *rc = arg;
+    const int r = store_result(rc, file->path, result);
+
+    if (r < 0)
+        on_failed(file, "io", nvr_strerror(r), rc);
+    else
+        tell_progress(rc);
+}
+
+static void on_files_done(void *arg)
+{
+    struct reconcile *rc = arg;
+
+    log_info("camera %s: %zu files read for the index", rc->turn.id, rc->set.files_count);
+    end_files(rc);
+}
+
+static bool has_room(void *arg)
+{
+    const struct reconcile *rc = arg;
+
+    return rc->rows_waiting < ROWS_WAITING_MAX;
 }
 
 /* ---- one camera: rows without a file ---- */
@@ -424,17 +480,8 @@ static void drop_rows(struct reconcile *rc)
         free(drop);
 }
 
-static void next_file(struct reconcile *rc)
+static void end_files(struct reconcile *rc)
 {
-    while (!rc->stopping && rc->result == 0 && rc->next_file < rc->set.files_count) {
-        const int r = start_index(rc);
-
-        if (r == 0)
-            return; /* on_indexed() goes on */
-        (void)log_err(r, "index %s", rc->set.files[rc->next_file].path);
-        rc->counts.failed++;
-        rc->next_file++;
-    }
     if (!rc->stopping && rc->result == 0)
         drop_rows(rc);
     next_turn(rc);
@@ -452,15 +499,22 @@ static void on_timer(uv_timer_t *timer)
 
 int reconcile_new(struct nvr_supervisor *sv, struct reconcile **ret_reconcile)
 {
+    static const struct indexer_hooks hooks = {.on_indexed = on_indexed,
+                                               .on_failed = on_failed,
+                                               .on_done = on_files_done,
+                                               .has_room = has_room};
     struct reconcile *rc = calloc(1, sizeof(*rc));
+    int r;
 
     if (!rc)
         return -ENOMEM;
     rc->supervisor = sv;
     rc->timer = sv_timer_new(sv->loop, rc);
-    if (!rc->timer) {
+    r = rc->timer ? indexer_new(sv, &hooks, rc, &rc->indexer) : -ENOMEM;
+    if (r < 0) {
+        sv_timer_free(rc->timer);
         free(rc);
-        return -ENOMEM;
+        return r;
     }
     *ret_reconcile = rc;
     return 0;
@@ -487,6 +541,7 @@ bool reconcile_stop(struct reconcile *rc)
     if (!rc)
         return true;
     rc->stopping = true;
+    indexer_stop(rc->indexer);
     sv_timer_free(NVR_TAKE(rc->timer));
     return !rc->working;
 }
@@ -495,6 +550,7 @@ void reconcile_free(struct reconcile *rc)
 {
     if (!rc)
         return;
+    indexer_free(rc->indexer);
     reconcile_set_done(&rc->set);
     free(rc->found);
     free(rc->turns);
@@ -518,12 +574,11 @@ void nvr_supervisor_hold_compare(struct nvr_supervisor *sv, bool held)
         next_turn(rc);
 }
 
-void nvr_supervisor_reindex(struct nvr_supervisor *sv,
-                            void (*on_done)(const struct nvr_reindex_result *result, void *arg),
+void nvr_supervisor_reindex(struct nvr_supervisor *sv, const struct nvr_reindex_hooks *hooks,
                             void *arg)
 {
     sv->reconcile->force = true;
-    sv->reconcile->on_done = on_done;
-    sv->reconcile->on_done_arg = arg;
+    sv->reconcile->hooks = hooks;
+    sv->reconcile->hooks_arg = arg;
     reconcile_all(sv->reconcile, 0);
 }

@@ -43,12 +43,15 @@ void nvr_supervisor_stop(struct nvr_supervisor *sv, void (*on_stopped)(void *arg
 /* Only after on_stopped, and after the loop ran out (handles let go of their memory in it). */
 void nvr_supervisor_free(struct nvr_supervisor *sv);
 
-/* Index every file again and drop rows without a file; on_done runs once. */
+/* Index every file again and drop rows without a file. */
 struct nvr_reindex_result {
     unsigned indexed, repaired, damaged, failed, dropped;
 };
-void nvr_supervisor_reindex(struct nvr_supervisor *sv,
-                            void (*on_done)(const struct nvr_reindex_result *result, void *arg),
+struct nvr_reindex_hooks {
+    void (*on_progress)(const char *camera_id, size_t done, size_t count, void *arg); /* or NULL */
+    void (*on_done)(const struct nvr_reindex_result *result, void *arg);              /* once */
+};
+void nvr_supervisor_reindex(struct nvr_supervisor *sv, const struct nvr_reindex_hooks *hooks,
                             void *arg);
 
 struct nvr_store *nvr_supervisor_get_store(struct nvr_supervisor *sv);

@@ -134,6 +134,15 @@ class LocalCommands(harness.TestCase):
         self.run_nvr(server, "config", "mend", expect=2)
         self.assertFalse(os.path.exists(os.path.join(server.data, "secret.key")), "a check makes no key")
 
+    @staticmethod
+    def break_copies(path):
+        """Three files beside a good one in which there is nothing to see."""
+        with open(path, "rb") as file:
+            data = file.read()
+        for number, bad in enumerate((b"", os.urandom(5000), data[:1000]), 90):
+            with open(f"{path[:-4]}_{number}.mp4", "wb") as file:
+                file.write(bad)
+
     def test_recordings(self):
         camera = self.simcam(f"cam/main {media('h264-aac.mp4')}")
         server = self.nvr()
@@ -154,8 +163,10 @@ class LocalCommands(harness.TestCase):
         for name in os.listdir(server.data):
             if name.startswith("nvr.db"):
                 os.remove(os.path.join(server.data, name))
+        self.break_copies(server.segment_files("cam")[0])
         result = json.loads(self.run_nvr(server, "recordings", "reindex", "--json").stdout)
         self.assertEqual((result["indexed"], result["failed"]), (files, 0), "the index is made anew")
+        self.assertEqual((result["damaged"], result["repaired"]), (3, 0))
         os.remove(server.segment_files("cam")[0])
         answer = self.run_nvr(server, "recordings", "reindex")  # every file again, rows without one go
         self.assertEqual(answer.stdout, f"{files - 1} recordings indexed, 0 of them repaired; "
