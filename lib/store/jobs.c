@@ -21,7 +21,7 @@ static const char sql_each[] =
     "j.created_ms, j.started_ms, j.finished_ms, e.size, e.expires_ms, e.files "
     "FROM jobs j LEFT JOIN exports e ON e.job_id = j.id ORDER BY j.created_ms, j.id";
 
-const char *const nvr_jobs_queries[] = {sql_put, sql_put_export, sql_delete, sql_each, NULL};
+const char *const nvr_jobs_queries[] = {sql_put, sql_put_export, sql_delete, NULL};
 
 static const char *const state_names[] = {
     [NVR_JOB_QUEUED] = "queued", [NVR_JOB_RUNNING] = "running",     [NVR_JOB_DONE] = "done",

@@ -16,7 +16,9 @@
 NVR_LOG_TOPIC("export");
 
 #define TICK_MS 30000
-#define TOLD_MS 250 /* job.updated at most so often */
+#define TAIL_MS 1000       /* is the file complete that is being written? */
+#define TAIL_MAX_MS 900000 /* longer than any segment */
+#define TOLD_MS 250        /* job.updated at most so often */
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
 static const struct nvr_metric metric_exports = {"heron_exports_total", "Exports by how they ended",
@@ -257,6 +259,23 @@ void export_job_end(struct export_job *job, enum nvr_job_state state, const char
     exports_kick(job->exports);
 }
 
+/* The file that is being written holds a part of it: soon it will be indexed. */
+static bool is_being_recorded(const struct storage_exports *exports,
+                              const struct nvr_export_spec *spec)
+{
+    for (size_t i = 0; i < spec->items_count; i++) {
+        int64_t start, end;
+
+        if (nvr_supervisor_recording_now(exports->storage->supervisor, spec->items[i].camera,
+                                         &start, &end) &&
+            start < spec->items[i].end_ms && end > spec->items[i].start_ms)
+            return true;
+    }
+    return false;
+}
+
+static void on_tick(uv_timer_t *timer);
+
 void exports_kick(struct storage_exports *exports)
 {
     unsigned running = 0;
@@ -270,6 +289,11 @@ void exports_kick(struct storage_exports *exports)
             return;
         if (job->state != NVR_JOB_QUEUED)
             continue;
+        if (nvr_clock_wall_ms() - job->created_ms < TAIL_MAX_MS &&
+            is_being_recorded(exports, &job->spec)) {
+            (void)uv_timer_start(exports->timer, on_tick, TAIL_MS, TICK_MS);
+            continue;
+        }
         job->state = NVR_JOB_RUNNING;
         job->started_ms = nvr_clock_wall_ms();
         running++;
@@ -393,7 +417,7 @@ static int check_new(const struct creating *creating, const struct nvr_export_es
 {
     if (creating->exports->stopping)
         return -ESHUTDOWN;
-    if (!estimate->segments)
+    if (!estimate->segments && !is_being_recorded(creating->exports, &creating->spec))
         return -ENODATA;
     if (!estimate->fits)
         return -ENOSPC;

@@ -1,6 +1,8 @@
 """Exports: recorded segments → one file that shows exactly what was asked for."""
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import time
 
@@ -386,3 +388,23 @@ class Export(harness.TestCase):
         self.assertRegex(answer.json()["error"]["message"], r"\d+ bytes are needed .*, \d+ are free")
         self.assertFalse(server.api.post(EXPORTS + "/estimate", body)["fits"])
         self.assertEqual(os.listdir(exports), [])
+
+    def test_expiry_and_what_is_being_written(self):
+        server, _, items = self.record(count=2)
+        # up to now: the file that is being written is waited for
+        end = int(time.time() * 1000)
+        job = server.api.post(EXPORTS, {"items": [{"camera": "cam", "start": items["cam"][1]["start"],
+                                                   "end": end}]})
+        job = self.finish(server, job)
+        _, body = self.download(server, job)
+        duration = (end - items["cam"][1]["start"]) / 1000
+        self.assertAlmostEqual(mp4.movie(body)["vide"].duration, duration, delta=0.2)
+        self.assertAlmostEqual(job["expires"] - job["finished"], 7 * 86400000, delta=1)
+        server.terminate()
+        with contextlib.closing(sqlite3.connect(server.database)) as database:
+            database.execute("UPDATE exports SET expires_ms = 1")
+            database.commit()
+        server.start()
+        wait_until(lambda: not server.api.get(EXPORTS)["items"], what="the end of the export")
+        wait_until(lambda: not os.path.exists(os.path.join(server.data, "exports", job["id"])),
+                   what="the files to go")
