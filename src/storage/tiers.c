@@ -206,6 +206,10 @@ static void on_row(void *arg)
         char labels[NVR_METRIC_LABELS_SIZE] = "";
 
         move->stage->moved_bytes += move->segment.size;
+        tiers->bytes[move->stage->from] -= move->segment.size;
+        tiers->segments[move->stage->from]--;
+        tiers->bytes[move->to_tier] += move->segment.size;
+        tiers->segments[move->to_tier]++;
         if (move->stage->backlog > 0)
             move->stage->backlog--;
         (void)nvr_metric_label(labels, "tier", nvr_tier_name(move->to_tier));
