@@ -14,7 +14,7 @@ NVR_LOG_TOPIC("tiers");
 
 #define TICK_MS 1000
 #define GB 1e9
-#define RENEW_MS 15000
+#define RENEW_MS 10000
 #define AWAKE_MS 60000
 #define LOW_BYTES INT64_C(1000000000)
 #define FULL_BYTES INT64_C(50000000)
@@ -38,7 +38,8 @@ struct ask {
     struct places *places;
     char kind[8], address[NVR_LOCATION_ADDRESS_SIZE]; /* items may move meanwhile */
     struct nvr_location row;                          /* to be written */
-    bool adopting;
+    bool adopting, test;
+    bool again; /* with a new keeper */
     places_answered fn;
     void *arg;
     int result;
@@ -287,6 +288,18 @@ static void first_use(struct ask *ask, struct place *place, const struct keeper_
     send_ask(ask, place, false);
 }
 
+static bool renew(struct places *places)
+{
+    const int64_t now_ms = nvr_clock_mono_ms();
+
+    if (places->stopping || !keeper_is_idle(places->keeper) ||
+        (places->renewed_ms && now_ms - places->renewed_ms < RENEW_MS))
+        return false;
+    places->renewed_ms = now_ms;
+    keeper_renew(places->keeper);
+    return true;
+}
+
 static void on_checked(const struct keeper_reply *reply, void *arg)
 {
     struct ask *ask = arg;
@@ -297,11 +310,13 @@ static void on_checked(const struct keeper_reply *reply, void *arg)
         finish_ask(ask, reply);
         return;
     }
-    take_answer(places, place, reply);
     /* A disk that was mounted after the keeper began is closed to it. */
-    if (reply->error == -EACCES && !is_s3(place) && !places->stopping &&
-        nvr_clock_mono_ms() - places->renewed_ms > RENEW_MS)
-        places->renewed_ms = -1;
+    if (reply->error == -EACCES && !is_s3(place) && !ask->again && renew(places)) {
+        ask->again = true;
+        send_ask(ask, place, ask->test);
+        return;
+    }
+    take_answer(places, place, reply);
     if (reply->error < 0 || places->stopping) {
         finish_ask(ask, reply);
     } else if (ask->adopting) {
@@ -349,6 +364,7 @@ int places_check(struct places *places, struct place *place, bool test, places_a
 
     if (!ask)
         return -ENOMEM;
+    ask->test = test;
     send_ask(ask, place, test);
     return 0;
 }
@@ -373,10 +389,6 @@ static void on_tick(uv_timer_t *timer)
 
     if (places->stopping)
         return;
-    if (places->renewed_ms < 0 && keeper_is_idle(places->keeper)) {
-        places->renewed_ms = now_ms;
-        keeper_renew(places->keeper);
-    }
     if (places->woken_ms && now_ms - places->woken_ms > AWAKE_MS &&
         keeper_is_idle(places->keeper)) {
         places->woken_ms = 0;

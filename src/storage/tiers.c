@@ -456,7 +456,8 @@ static void on_planned(uv_work_t *work, int status)
     struct tiers *tiers = plan->tiers;
 
     tiers->plan = NULL;
-    tiers->planned_ms = nvr_clock_mono_ms();
+    if (!plan->sweep)
+        tiers->planned_ms = nvr_clock_mono_ms();
     if (status == 0 && plan->result < 0)
         (void)log_err(plan->result, "look for recordings to move");
     if (status == 0 && plan->result == 0 && !tiers->stopping) {
@@ -539,7 +540,8 @@ static void on_tick(uv_timer_t *timer)
     if (!tiers->swept) {
         tiers->swept = true;
         start_plan(tiers, true);
-    } else if (is_hungry(tiers) || now_ms - tiers->planned_ms >= TIERS_EVERY_MS) {
+    } else if (is_hungry(tiers) || now_ms - tiers->planned_ms >= TIERS_EVERY_MS ||
+               !tiers->planned_ms) {
         start_plan(tiers, false);
     }
 }
