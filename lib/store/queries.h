@@ -7,6 +7,7 @@ extern const char *const nvr_recordings_queries[];
 extern const char *const nvr_cameras_queries[];
 extern const char *const nvr_retention_queries[];
 extern const char *const nvr_locations_queries[];
+extern const char *const nvr_removals_queries[];
 extern const char *const nvr_tiers_queries[];
 extern const char *const nvr_evidence_queries[];
 extern const char *const nvr_causes_queries[];

@@ -32,6 +32,25 @@ CREATE TABLE storage_locations (
     UNIQUE (kind, address)
 ) STRICT;
 
+-- Files outside of the recordings folder whose rows went: they are removed when their place can be
+-- reached.
+CREATE TABLE storage_removals (
+    location     INTEGER NOT NULL,
+    path         TEXT NOT NULL,
+    PRIMARY KEY (location, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER recordings_removed_elsewhere AFTER DELETE ON recordings WHEN OLD.location <> 0 BEGIN
+    INSERT OR IGNORE INTO storage_removals (location, path) VALUES (OLD.location, OLD.file_path);
+END;
+CREATE TRIGGER recordings_added_elsewhere AFTER INSERT ON recordings WHEN NEW.location <> 0 BEGIN
+    DELETE FROM storage_removals WHERE location = NEW.location AND path = NEW.file_path;
+END;
+CREATE TRIGGER recordings_moved_elsewhere AFTER UPDATE OF location ON recordings
+WHEN NEW.location <> 0 BEGIN
+    DELETE FROM storage_removals WHERE location = NEW.location AND path = NEW.file_path;
+END;
+
 -- Bytes per camera, tier and rank, kept by triggers.
 CREATE TABLE recording_usage (
     camera_id    TEXT NOT NULL,

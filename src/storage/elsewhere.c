@@ -1,5 +1,5 @@
 /* Recordings that are not in the recordings folder: opened (fetched into the cache from an object
- * store, the next one ahead), removed; and questions of people about places. */
+ * store, the next one ahead); and questions of people about places. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,6 @@ NVR_LOG_TOPIC("tiers");
 
 #define FETCH_TIMEOUT_MS 30000
 #define FETCH_SLOWEST 200 /* bytes a millisecond */
-#define REMOVE_TIMEOUT_MS 30000
 #define AHEAD_GAP_MS 5000
 
 static void done(struct nvr_storage *storage)
@@ -181,49 +180,16 @@ void nvr_storage_stop_opening(struct nvr_storage *storage)
     places_stop(tiers_get_places(storage));
 }
 
-/* ---- remove ---- */
-
-struct removal {
-    struct nvr_storage *storage;
-    char path[NVR_RECORDING_PATH_SIZE];
-};
-
-static void on_removed(const struct keeper_reply *reply, void *arg)
-{
-    struct removal *removal = arg;
-    struct nvr_storage *storage = removal->storage;
-
-    if (reply->error < 0)
-        log_warn("'%s' was deleted, its file stays: %s", removal->path, reply->words);
-    free(removal);
-    done(storage);
-}
-
 bool tiers_can_remove(const struct nvr_storage *storage, int64_t location)
 {
     struct places *places = tiers_get_places(storage);
-    const struct place *place = places ? places_find(places, location) : NULL;
+    int64_t list[PLACES_MAX];
+    const size_t count = places ? places_list_removable(places, list) : 0;
 
-    return place && (place_takes(place) || place->state == PLACE_FULL);
-}
-
-void tiers_remove(struct nvr_storage *storage, int64_t location, const char *path)
-{
-    struct places *places = tiers_get_places(storage);
-    const struct place *place = places ? places_find(places, location) : NULL;
-    struct removal *removal = place ? calloc(1, sizeof(*removal)) : NULL;
-    json_t *at = removal ? place_to_call(place) : NULL;
-
-    if (!removal) {
-        log_warn("'%s' was deleted, its file stays: its place is not known any more", path);
-        return;
-    }
-    removal->storage = storage;
-    (void)nvr_fmt(removal->path, sizeof(removal->path), "%s", path);
-    storage->elsewhere++;
-    keeper_call_take(places_get_keeper(places), "remove",
-                     json_pack("{s:o, s:s}", "at", at, "path", path), REMOVE_TIMEOUT_MS, on_removed,
-                     removal);
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == location)
+            return true;
+    return false;
 }
 
 /* ---- questions of people ---- */

@@ -132,8 +132,8 @@ static void on_erased(void *arg)
             continue;
         retention_tell_deleted(pass->storage, segment->camera_id, segment->start_ms,
                                segment->end_ms, 1, segment->size, "expired");
-        tiers_remove(pass->storage, segment->location, segment->file_path);
     }
+    removals_kick(pass->storage);
     finish(pass);
 }
 

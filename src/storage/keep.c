@@ -285,7 +285,7 @@ static void on_row_deleted(void *arg)
     retention_tell_deleted(storage, segment->camera_id, segment->start_ms, segment->end_ms, 1,
                            segment->size, "operator");
     if (segment->location != NVR_LOCATION_HOT) {
-        tiers_remove(storage, segment->location, segment->file_path);
+        removals_kick(storage);
         nvr_supervisor_hold_compare(storage->supervisor, false);
         finish(keeping);
         return;

@@ -62,6 +62,16 @@ struct place *places_find(struct places *places, int64_t location)
     return NULL;
 }
 
+size_t places_list_removable(const struct places *places, int64_t *ids)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < places->count; i++)
+        if (place_takes(&places->items[i]) || places->items[i].state == PLACE_FULL)
+            ids[count++] = places->items[i].location.id;
+    return count;
+}
+
 static struct place *find_address(struct places *places, const char *kind, const char *address)
 {
     for (size_t i = 0; i < places->count; i++)

@@ -45,6 +45,8 @@ void places_free(struct places *places); /* NULL: no-op */
 struct keeper *places_get_keeper(const struct places *places);
 /* Borrowed until the configuration changes; NULL: none. */
 struct place *places_find(struct places *places, int64_t location);
+/* Ids of places where files can be removed now, into ids (PLACES_MAX of them); how many. */
+size_t places_list_removable(const struct places *places, int64_t *ids);
 struct place *places_of_tier(struct places *places, enum nvr_tier tier);
 /* It can be written to now. */
 bool place_takes(const struct place *place);

@@ -33,6 +33,7 @@ struct previews;
 struct storage_exports;
 struct tiers;
 struct expire;
+struct removals;
 
 struct nvr_storage {
     struct nvr_supervisor *supervisor;
@@ -50,6 +51,7 @@ struct nvr_storage {
     struct previews *previews;
     struct tiers *tiers;
     struct expire *expire;
+    struct removals *removals;
     unsigned elsewhere, aheads; /* under way in elsewhere.c */
     struct report *report;
     unsigned keepings; /* decisions under way */
@@ -68,6 +70,14 @@ void storage_evidence_to_json(struct nvr_storage *storage, json_t *object);
 
 /* elsewhere.c: what is not in the recordings folder */
 bool elsewhere_is_idle(const struct nvr_storage *storage);
+
+/* removals.c: files there whose rows went */
+NVR_CHECK int removals_start(struct nvr_storage *storage);
+void removals_stop(struct nvr_storage *storage);
+bool removals_is_idle(const struct nvr_storage *storage);
+void removals_free(struct nvr_storage *storage);
+void removals_kick(struct nvr_storage *storage); /* rows went just now */
+void removals_on_timer(uv_timer_t *timer);
 
 /* expire.c: what is too old there */
 NVR_CHECK int expire_start(struct nvr_storage *storage);

@@ -29,8 +29,6 @@ void tiers_to_json(struct nvr_storage *storage, json_t *object);
 /* open.c's part for what is not in the recordings folder. */
 void tiers_open(struct nvr_storage *storage, const struct nvr_recording *recording,
                 nvr_storage_opened fn, void *arg);
-/* The file of a row that went. Best effort: a place that cannot be reached keeps it. */
-void tiers_remove(struct nvr_storage *storage, int64_t location, const char *path);
 /* It can be reached now: rows there may go with their files. */
 bool tiers_can_remove(const struct nvr_storage *storage, int64_t location);
 

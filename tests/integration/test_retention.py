@@ -86,6 +86,35 @@ class Retention(harness.TestCase):
         return {item["code"]: item["message"]
                 for item in server.api.get("/api/v1/system/info")["warnings"]}
 
+    def test_days_count_on_another_disk_too(self):
+        """Too old on a disk that is away: as soon as it is back nothing of it is left behind."""
+        camera = self.simcam(f"cam/main {media('h264.mp4')}")
+        server = self.nvr()
+        self.recorded(server, camera)
+        server.terminate()
+        old = self.age(server, 3, 25)
+        self.age(server, 1, 2)  # the clock is believed
+        warm = os.path.join(self.folder, "warm")
+        os.makedirs(warm)
+        server.start()
+        server.api.patch("/api/v1/config/storage", {"retention": {"tiers": {
+            "hot": {"duration_days": 20}, "warm": {"location": warm}}}})
+        moved = [os.path.join(warm, os.path.relpath(path, server.recordings_dir)) for path in old]
+        harness.wait_until(lambda: all(os.path.exists(path) for path in moved) and self.gone(old), LOOK_S,
+                           "the old ones are on the other disk")
+        os.rename(warm, warm + "-away")  # as if it were not mounted
+        server.api.patch("/api/v1/config/storage", {"retention": {"default_days": 10}})
+        items = server.api.recordings("cam")
+        server.api.delete(f"/api/v1/recordings/{items[0]['id']}")  # by hand, while it is away
+        self.assertEqual(items[0]["tier"], "warm")
+        server.kill()
+        server.start()
+        os.rename(warm + "-away", warm)
+        harness.wait_until(lambda: self.gone(moved), LOOK_S, "the files are gone")
+        names = {os.path.relpath(path, warm) for path in moved}
+        harness.wait_until(lambda: not names & set(self.rows(server)), LOOK_S, "and their rows")
+        self.check_invariants(server)
+
     def test_days(self):
         camera = self.simcam(f"cam/main {media('h264-aac.mp4')}")
         server = self.nvr()
