@@ -470,8 +470,10 @@ static int64_t guess_reserve(const struct export_run *run)
         if (!run->spec.combine)
             break;
     }
-    /* No more than the recorded bytes make likely: most of a long range may be empty. */
-    return NVR_MIN(NVR_MIN(seconds * TABLES_PER_S, run->job->size_estimate / 50), RESERVE_MAX);
+    /* Most of a long range may be empty. */
+    if (run->job->recorded_ms)
+        seconds = NVR_MIN(seconds, run->job->recorded_ms / 1000 + 1);
+    return NVR_MIN(seconds * TABLES_PER_S, RESERVE_MAX);
 }
 
 static void on_opened_output(uv_work_t *work, int status)

@@ -463,6 +463,7 @@ static void on_estimated(int result, const struct nvr_export_estimate *estimate,
         job->spec = creating->spec;
         job->created_ms = nvr_clock_wall_ms();
         job->size_estimate = estimate->size;
+        job->recorded_ms = estimate->recorded_ms;
         export_job_changed(job, true);
         keep_leases(creating->exports);
         exports_kick(creating->exports);

@@ -22,6 +22,7 @@ struct export_job {
     double progress;
     int64_t created_ms, started_ms, finished_ms, expires_ms; /* 0: none */
     int64_t size_estimate;
+    int64_t recorded_ms; /* of its ranges; 0: not known any more */
     char error_code[48], error[NVR_JOB_ERROR_SIZE];
     json_t *files;          /* array as the API shows it */
     struct export_run *run; /* while it runs */

@@ -408,3 +408,24 @@ class Export(harness.TestCase):
         wait_until(lambda: not server.api.get(EXPORTS)["items"], what="the end of the export")
         wait_until(lambda: not os.path.exists(os.path.join(server.data, "exports", job["id"])),
                    what="the files to go")
+
+    def test_another_codec_is_another_file(self):
+        camera = self.simcam(f"old/main {media('h264.mp4')} stamp",
+                             f"new/main {media('h265-aac.mp4')} stamp")
+        server = self.nvr()
+        self.add_camera(server, "cam", camera.url("old/main"))
+        self.wait_recordings(server, "cam", 1)
+        server.api.patch("/api/v1/cameras/cam", {"stream": {"url": camera.url("new/main")}})
+        wait_until(lambda: server.api.recordings("cam")[-1]["codec"] == "h265", what="the other codec")
+        items = server.api.recordings("cam")
+        job = self.export(server, ("cam", items[0]["start"], items[-1]["end"]), name="Both")
+        self.assertEqual([file["name"] for file in job["files"]], ["Both.mp4", "Both (2).mp4"])
+        kinds = []
+        for number in range(2):
+            path, body = self.download(server, job, number)
+            kinds.append(mp4.movie(body)["vide"].entries)
+            self.assert_plays(path)
+            check = subprocess.run([os.path.join(harness.BIN, "nvr"), "verify", path],
+                                   capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(check.returncode, 0, check.stdout + check.stderr)
+        self.assertEqual(kinds, [["avc1"], ["hvc1"]])
