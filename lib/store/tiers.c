@@ -1,5 +1,7 @@
 #include "lib/store/tiers.h"
 
+#include <errno.h>
+
 #include "lib/base/hex.h"
 #include "lib/store/db.h"
 #include "lib/store/queries.h"
@@ -20,7 +22,10 @@ static const char sql_move[] =
     "UPDATE recordings SET tier = ?1, location = ?2 WHERE camera_id = ?3 AND start_ms = ?4 "
     "AND location = ?5 AND checksum = ?6 AND file_path = ?7";
 
-const char *const nvr_tiers_queries[] = {sql_due, sql_newest, sql_count, sql_move, NULL};
+static const char sql_at[] = "SELECT 1 FROM recordings WHERE camera_id = ? AND start_ms = ? AND "
+                             "location = ? AND file_path = ?";
+
+const char *const nvr_tiers_queries[] = {sql_due, sql_newest, sql_count, sql_move, sql_at, NULL};
 
 static int visit_rows(struct nvr_db *db, const char *sql, enum nvr_tier tier, enum nvr_rank rank,
                       int64_t before_ms, unsigned limit, nvr_tiers_visit visit, void *arg)
@@ -83,6 +88,22 @@ int nvr_tiers_count(struct nvr_db *db, enum nvr_tier tier, int64_t before_ms, in
     return r < 0 ? r : 0;
 }
 
+/* 0, or -EEXIST: the file there is that of a row. */
+static int check_other(struct nvr_db *db, const struct nvr_tier_segment *segment, int64_t location)
+{
+    NVR_AUTO_STATEMENT s = NULL;
+    int r = nvr_db_prepare(db, sql_at, &s);
+
+    if (r < 0)
+        return r;
+    nvr_bind_text(s, 1, segment->camera_id);
+    nvr_bind_int(s, 2, segment->start_ms);
+    nvr_bind_int(s, 3, location);
+    nvr_bind_text(s, 4, segment->file_path);
+    r = nvr_db_step(db, s);
+    return r > 0 ? -EEXIST : r;
+}
+
 int nvr_tiers_move(struct nvr_db *db, const struct nvr_tier_segment *segment, enum nvr_tier tier,
                    int64_t location)
 {
@@ -102,5 +123,7 @@ int nvr_tiers_move(struct nvr_db *db, const struct nvr_tier_segment *segment, en
     nvr_bind_blob(s, 6, digest, sizeof(digest));
     nvr_bind_text(s, 7, segment->file_path);
     r = nvr_db_run(db, s);
-    return r < 0 ? r : sqlite3_changes(db->handle) > 0;
+    if (r < 0)
+        return r;
+    return sqlite3_changes(db->handle) > 0 ? 1 : check_other(db, segment, location);
 }

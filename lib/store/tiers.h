@@ -28,8 +28,9 @@ NVR_CHECK int nvr_tiers_newest(struct nvr_db *db, enum nvr_tier tier, enum nvr_r
 /* How many are due, of all ranks. */
 NVR_CHECK int nvr_tiers_count(struct nvr_db *db, enum nvr_tier tier, int64_t before_ms,
                               int64_t *ret_count);
-/* In a write job: the row says the new place when it is still the one that was copied. 1: it does,
- * 0: it went or changed meanwhile. */
+/* In a write job: the row says the new place when it is still the one that was copied. 1: it does;
+ * 0: it went or changed meanwhile, and no row says that place: the copy is nobody's; -EEXIST: the
+ * row said the new place already, the copy is its file. */
 NVR_CHECK int nvr_tiers_move(struct nvr_db *db, const struct nvr_tier_segment *segment,
                              enum nvr_tier tier, int64_t location);
 

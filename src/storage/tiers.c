@@ -197,7 +197,9 @@ static void on_row(void *arg)
     struct move *move = arg;
     struct tiers *tiers = move->tiers;
 
-    if (move->result < 0) {
+    if (move->result == -EEXIST) {
+        end_move(move); /* a plan from before the last move: nothing to do */
+    } else if (move->result < 0) {
         (void)log_err(move->result, "row of '%s'", move->segment.file_path);
         end_move(move); /* the copy stays, and is made again */
     } else if (!move->moved) {
