@@ -233,42 +233,61 @@ static ssize_t parse_head(struct nvr_buf *answer, int *ret_status, int64_t *ret_
     return end + 4 - text;
 }
 
+/* What is being fetched. */
+struct fetch {
+    int target;
+    int64_t length, have; /* length -1: not told */
+    bool in_body;
+};
+
+/* What came: the head, then the body into target. 1: all of it, 0: go on, -errno. */
+static int take_bytes(struct fetch *fetch, struct nvr_buf *answer)
+{
+    ssize_t head = 0;
+    int status = 0;
+    size_t n;
+
+    if (!fetch->in_body) {
+        head = parse_head(answer, &status, &fetch->length);
+        if (head < 0 || (head > 0 && status != 200))
+            return -EPROTO;
+        if (head == 0)
+            return 0;
+        fetch->in_body = true;
+    }
+    n = answer->len - (size_t)head;
+    if (nvr_fd_write_all(fetch->target, answer->data + head, n) < 0)
+        return -ENOSPC;
+    fetch->have += (int64_t)n;
+    nvr_buf_reset(answer);
+    if (fetch->length < 0 || fetch->have < fetch->length)
+        return 0;
+    return fetch->have == fetch->length ? 1 : -EPROTO;
+}
+
 /* The answer's body into target, as it comes. */
 static int receive_file(int fd, int target, struct nvr_buf *answer)
 {
-    int64_t length = -1;
-    int64_t have = 0;
-    bool in_body = false;
-    int status = 0;
+    struct fetch fetch = {.target = target, .length = -1};
+    int r = 0;
 
-    for (;;) {
+    while (r == 0) {
         uint8_t *room = nvr_buf_reserve(answer, FETCH_STEP);
-        ssize_t n = room ? recv(fd, room, FETCH_STEP, 0) : -ENOMEM;
-        ssize_t head = 0;
+        ssize_t n;
 
-        if (n < 0 && errno == EINTR && room)
+        if (!room)
+            return -ENOMEM;
+        n = recv(fd, room, FETCH_STEP, 0);
+        if (n < 0 && errno == EINTR)
             return -ECANCELED;
         if (n < 0)
-            return room && errno != EAGAIN ? -errno : -ETIMEDOUT;
+            return errno == EAGAIN ? -ETIMEDOUT : -errno;
         if (n == 0)
-            return in_body && (length < 0 || have == length) ? 0 : -ECONNRESET;
+            return fetch.in_body && fetch.length < 0 ? 0 : -ECONNRESET;
         answer->len += (size_t)n;
-        if (!in_body) {
-            head = parse_head(answer, &status, &length);
-            if (head < 0 || (head > 0 && status != 200))
-                return -EPROTO;
-            if (head == 0)
-                continue;
-            in_body = true;
-        }
-        n = (ssize_t)answer->len - head;
-        if (nvr_fd_write_all(target, answer->data + head, (size_t)n) < 0)
-            return -ENOSPC;
-        have += n;
-        nvr_buf_reset(answer);
-        if (length >= 0 && have >= length)
-            return have == length ? 0 : -EPROTO;
+        r = take_bytes(&fetch, answer);
     }
+    return NVR_MIN(r, 0);
 }
 
 int cli_fetch(const struct cli_options *options, const char *path, int target)

@@ -214,7 +214,7 @@ static void add_disposition(struct nvr_http_request *request, const char *name)
         const unsigned char c = (unsigned char)*p;
 
         if ((c & 0xc0) != 0x80) /* one sign for a character of several bytes */
-            plain[length++] = c >= 0x80 || c == '"' || c == '\\' ? '-' : *p;
+            plain[length++] = (char)(c >= 0x80 || c == '"' || c == '\\' ? '-' : c);
         at += (size_t)NVR_MAX(
             nvr_fmt(coded + at, sizeof(coded) - at, strchr(plain_set, c) ? "%c" : "%%%02X", c), 0);
     }

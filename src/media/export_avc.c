@@ -8,6 +8,8 @@
 #define PARAMS_MAX 1024
 #define SPS 7
 #define PPS 8
+#define AVC1 0x61766331u /* "avc1" */
+#define AVCC 0x61766343u /* "avcC" */
 
 /* The NAL unit at or behind *pos, without its start code; *pos: behind it. False: none. */
 static bool next_nal(const uint8_t *data, size_t size, size_t *pos, const uint8_t **ret_nal,
@@ -66,7 +68,7 @@ int export_avc_add_entry(struct nvr_movie *movie, const uint8_t *extradata, size
         return -EPROTO;
     avcc_size = 8 + 11 + sps_size + pps_size;
     put_be(box, 4, ENTRY_SIZE + avcc_size);
-    memcpy(box + 4, "avc1", 4);
+    put_be(box + 4, 4, AVC1);
     box[15] = 1; /* data reference */
     put_be(box + 32, 2, width);
     put_be(box + 34, 2, height);
@@ -76,7 +78,7 @@ int export_avc_add_entry(struct nvr_movie *movie, const uint8_t *extradata, size
     box[83] = 0x18; /* depth */
     box[84] = box[85] = 0xff;
     put_be(avcc, 4, avcc_size);
-    memcpy(avcc + 4, "avcC", 4);
+    put_be(avcc + 4, 4, AVCC);
     avcc[8] = 1;
     memcpy(avcc + 9, sps + 1, 3); /* profile, constraints, level */
     avcc[12] = 0xff;              /* lengths of four bytes */

@@ -15,7 +15,6 @@
 #include "lib/media/timeline.h"
 #include "src/media/export.h"
 #include "src/media/export_avc.h"
-#include "src/media/export_burn.h"
 #include "src/media/export_label.h"
 #include "src/media/picture.h"
 
@@ -348,8 +347,8 @@ int export_burn_begin_segment(struct export *e, const struct export_scan *scan)
 
     if (r == 0)
         r = open_decoder(scan, &decoder);
-    if (r < 0)
-        return r;
+    if (r < 0 || !decoder)
+        return NVR_MIN(r, 0);
     /* The same again goes on where it was. */
     if (e->burn->decoder && decoder->extradata_size == e->burn->decoder->extradata_size &&
         decoder->codec_id == e->burn->decoder->codec_id &&

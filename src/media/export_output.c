@@ -11,6 +11,8 @@
 #include "lib/base/io.h"
 #include "lib/media/checksum.h"
 
+#define FREE 0x66726565u /* "free" */
+#define MDAT 0x6d646174u /* "mdat" */
 #define FREE_HEAD 8u
 #define MDAT_HEAD 16u
 #define HASH_STEP ((size_t)256 * 1024)
@@ -127,13 +129,13 @@ static int write_heads(struct export_output *out, uint64_t moov)
 
     if (room) {
         put_be(head, 4, room);
-        memcpy(head + 4, "free", 4);
+        put_be(head + 4, 4, FREE);
         r = nvr_fd_write_all(out->fd, head, FREE_HEAD);
     }
     if (r < 0)
         return r;
     put_be(head, 4, 1); /* the size has 64 bits */
-    memcpy(head + 4, "mdat", 4);
+    put_be(head + 4, 4, MDAT);
     put_be(head + 8, 8, MDAT_HEAD + out->pos);
     if (lseek(out->fd, (off_t)(out->media - MDAT_HEAD), SEEK_SET) < 0)
         return -errno;

@@ -26,6 +26,7 @@ static void NVR_PRINTF(3, 4)
     *error = (struct nvr_config_error){0};
     (void)nvr_fmt(error->field, sizeof(error->field), "%s", field);
     va_start(args, format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the analyzer does not know va_start here
     (void)vsnprintf(error->message, sizeof(error->message), format, args);
     va_end(args);
 }

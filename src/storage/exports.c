@@ -231,6 +231,15 @@ void exports_work_done(struct storage_exports *exports)
     storage_check_stopped(exports->storage);
 }
 
+static void on_tick(uv_timer_t *timer);
+
+/* Not at once: the caller may be the queue itself. */
+static void kick_soon(const struct storage_exports *exports)
+{
+    if (exports->timer)
+        (void)uv_timer_start(exports->timer, on_tick, 0, TICK_MS);
+}
+
 void export_job_end(struct export_job *job, enum nvr_job_state state, const char *code,
                     const char *message)
 {
@@ -256,7 +265,7 @@ void export_job_end(struct export_job *job, enum nvr_job_state state, const char
     log_info("export %s: %s%s%s", job->id, nvr_job_state_name(state), message ? ": " : "",
              message ? message : "");
     export_job_changed(job, true);
-    exports_kick(job->exports);
+    kick_soon(job->exports);
 }
 
 /* The file that is being written holds a part of it: soon it will be indexed. */
@@ -273,8 +282,6 @@ static bool is_being_recorded(const struct storage_exports *exports,
     }
     return false;
 }
-
-static void on_tick(uv_timer_t *timer);
 
 void exports_kick(struct storage_exports *exports)
 {
@@ -301,7 +308,7 @@ void exports_kick(struct storage_exports *exports)
         r = export_run_start(job);
         if (r < 0) {
             export_job_end(job, NVR_JOB_FAILED, "internal", nvr_strerror(r));
-            return; /* it went on with the next one */
+            return; /* the next one has its turn soon */
         }
     }
 }
