@@ -68,6 +68,13 @@ def read_text(path):
         return ""
 
 
+def remove(path):
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
 def stat_of(pid):
     """Parent and state of a process; None when it is gone."""
     try:
@@ -194,8 +201,9 @@ class Simcam:
     """simcam with these mounts; set() and drop() change it while it runs."""
 
     def __init__(self, *mounts, port=0, options=()):
-        self.log_path = tempfile.mktemp(prefix="simcam-", suffix=".log")
-        self.log = open(self.log_path, "w", encoding="utf-8")
+        number, self.log_path = tempfile.mkstemp(prefix="simcam-", suffix=".log")
+        self.log = open(number, "w", encoding="utf-8")
+        self.kept = None
         command = [os.path.join(BIN, "simcam"), "-v", "-p", str(port), "-H", "0", "-D", MEDIA,
                    *options, *mounts]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
@@ -235,9 +243,12 @@ class Simcam:
         self.process.wait(10)
         self.process.stdout.close()
         self.log.close()
+        self.kept = self.text() if self.kept is None else self.kept
+        remove(self.log_path)
 
     def text(self):
-        return read_text(self.log_path)
+        """What it said; what is left of it when it is stopped."""
+        return read_text(self.log_path) if self.kept is None else self.kept
 
 
 class Nvr:
