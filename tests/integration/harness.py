@@ -38,6 +38,14 @@ def ensure_media():
     subprocess.run([script, MEDIA, "test"], check=True, timeout=300)
 
 
+def share_built():
+    """The page and the demo's clips are made once, for the build that people run: others link to them."""
+    for name in ("web", "demo"):
+        made, here = os.path.join(ROOT, "build", name), os.path.join(BUILD, name)
+        if os.path.isdir(made) and not os.path.lexists(here):
+            os.symlink(made, here)
+
+
 def wait_until(predicate, seconds=PATIENCE_S, what=None):
     """The first true value of predicate; AssertionError after the deadline."""
     deadline = time.monotonic() + seconds

@@ -25,7 +25,7 @@ import harness  # noqa: E402
 FILE_LIMIT_S = 600
 ENDING_S = 10  # what is about to end when a file has ended
 # They begin first, so that no long one is left to run alone at the end; the others follow by name.
-LONG = ("test_retention", "test_tiers", "test_storage", "test_gaps", "test_faults", "test_modes",
+LONG = ("test_tiers", "test_tiers_store", "test_storage", "test_retention", "test_gaps", "test_faults", "test_modes",
         "test_export", "test_evidence")
 
 
@@ -42,6 +42,7 @@ class Result(unittest.TextTestResult):
 def run_file(name):
     """In the child: one file; the last line is counted by the parent."""
     harness.ensure_media()
+    harness.share_built()
     suite = unittest.defaultTestLoader.loadTestsFromName(name)
     runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result)
     result = runner.run(suite)
@@ -125,6 +126,7 @@ def main():
     if arguments.names:
         names = [name for name in names if any(part in name for part in arguments.names)]
     harness.ensure_media()
+    harness.share_built()
     total = [0, 0, 0]
     with concurrent.futures.ThreadPoolExecutor(arguments.j) as pool:
         jobs = [pool.submit(start_child, name) for name in names]

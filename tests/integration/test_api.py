@@ -269,7 +269,7 @@ class OpenApi(harness.TestCase):
         for prefix, value in ids.items():
             if prefix in path and "{camera}" not in path:
                 path = re.sub(r"\{[a-z_]+\}", value, path)
-        path = re.sub(r"\{[a-z_]+\}", "cam", path.replace("{section}", "storage"))
+        path = re.sub(r"\{[a-z_]+\}", "cam", path.replace("{section}", "storage").replace("{tier}", "warm"))
         if re.search(r"timeline|coverage|playback|preview|/gaps|recordings/download", path):
             camera = "" if re.search(r"playback|preview", path) else "camera=cam&"
             path += f"?{camera}start={recording['start']}&end={recording['end'] + 1}"

@@ -101,7 +101,7 @@ class LocalCommands(harness.TestCase):
         found = self.doctor(server, server.port)
         self.assertEqual(found["server"], ("ok", "not running"))
         self.assertEqual(found["port"], ("ok", f"127.0.0.1:{server.port} is free"))
-        self.assertRegex(found["database"][1], r"nvr\.db$")
+        self.assertRegex(found["database"][1], r"nvr\.db is whole$")
 
     def test_doctor_finds_what_is_wrong(self):
         server = self.nvr(start=False)
