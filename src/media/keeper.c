@@ -58,6 +58,7 @@ static bool read_place(const json_t *params, const char *key, struct keeper_plac
     const json_t *json = json_object_get(params, key);
 
     place->is_s3 = json_is_true(json_object_get(json, "s3"));
+    place->is_gone = json_is_true(json_object_get(json, "gone"));
     if (json_object_get(json, "marker") &&
         !read_text(json, "marker", place->marker, sizeof(place->marker)))
         return false;
@@ -84,9 +85,11 @@ static bool read_job(const char *method, const json_t *params, struct keeper_job
     }
     if (strcmp(method, "remove") == 0) {
         job->op = KEEPER_REMOVE;
+        job->size = -1;
         return read_place(params, "at", &job->from) &&
                read_text(params, "path", job->path, sizeof(job->path)) &&
-               nvr_path_is_safe(job->path);
+               nvr_path_is_safe(job->path) &&
+               nvr_json_get_int(params, "size", 0, KEEPER_FILE_MAX, &job->size) >= 0;
     }
     if (strcmp(method, "fetch") == 0) {
         job->op = KEEPER_FETCH;

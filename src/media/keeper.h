@@ -35,6 +35,7 @@ enum keeper_op { KEEPER_COPY, KEEPER_REMOVE, KEEPER_FETCH, KEEPER_CHECK };
 /* A place: a folder, known by its marker, or the object store. */
 struct keeper_place {
     bool is_s3;
+    bool is_gone; /* another object store than that of the setup */
     char folder[KEEPER_FOLDER_SIZE];
     char marker[NVR_UUID_SIZE]; /* "": any */
 };
@@ -96,7 +97,7 @@ NVR_CHECK int keeper_queue_new(uv_loop_t *loop, const struct keeper_config *conf
 /* Takes job, also on failure (-ENOBUFS: too many): on_done gets it back exactly once, from the
  * loop; late jobs are freed inside. */
 NVR_CHECK int keeper_queue_add(struct keeper_queue *queue, struct keeper_job *job);
-/* Waits until the bytes may be copied: the bound of all copies together. */
+/* Waits until the bytes may be copied: the bound of all copies together. Only when there is one. */
 void keeper_queue_throttle(struct keeper_queue *queue, const struct keeper_job *job, size_t bytes);
 void keeper_job_free(struct keeper_job *job);
 

@@ -139,8 +139,6 @@ void keeper_queue_throttle(struct keeper_queue *queue, const struct keeper_job *
     const int64_t rate = queue->config->bytes_per_second;
     int64_t wait_us;
 
-    if (rate <= 0)
-        return;
     uv_mutex_lock(&queue->lock);
     queue->paid_until_us =
         NVR_MAX(queue->paid_until_us, nvr_clock_mono_us()) + (int64_t)bytes * 1000000 / rate;

@@ -66,7 +66,7 @@ static int get_client(struct keeper_worker *worker, struct keeper_job *job)
 {
     int r = 0;
 
-    if (!worker->config->has_s3)
+    if (!worker->config->has_s3 || job->from.is_gone || job->to.is_gone)
         return keeper_fail(job, -ENODEV,
                            "The object store that holds it is not in the configuration any more.");
     if (!worker->s3)
@@ -80,6 +80,25 @@ static int get_client(struct keeper_worker *worker, struct keeper_job *job)
 static int check_sum(struct keeper_job *job, const char *sha256, const char *words)
 {
     return strcmp(sha256, job->sha256) == 0 ? 0 : keeper_fail(job, -EBADMSG, "%s", words);
+}
+
+/* 1: the object is there already, 0: it is not; -EBADMSG: another one has its key. */
+static int find_object(struct keeper_worker *worker, struct keeper_job *job)
+{
+    char sha256[NVR_S3_SHA256_HEX_SIZE] = "";
+    struct nvr_s3_problem problem;
+    int64_t size = 0;
+    int r = nvr_s3_head(worker->s3, job->path, &size, &problem);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0 && size == job->size)
+        r = nvr_s3_get(worker->s3, job->path, 0, 0, -1, &size, sha256, &problem);
+    if (r < 0)
+        return fail_s3(job, r == -EBADMSG || r == -ENOENT ? -EIO : r, &problem);
+    return strcmp(sha256, job->sha256) == 0
+               ? 1
+               : keeper_fail(job, -EBADMSG, "Another object has its name in the bucket.");
 }
 
 static int put(struct keeper_worker *worker, struct keeper_job *job, int fd)
@@ -96,8 +115,10 @@ static int put(struct keeper_worker *worker, struct keeper_job *job, int fd)
     if (r < 0)
         return keeper_fail(job, r, "The file cannot be read: %s.", nvr_strerror(r));
     r = check_sum(job, sha256, "The file holds other bytes than were recorded.");
-    if (r < 0)
-        return r;
+    if (r == 0)
+        r = find_object(worker, job);
+    if (r != 0)
+        return NVR_MIN(r, 0);
     r = nvr_s3_put(worker->s3, job->path, fd, job->size, job->sha256, &checked, &problem);
     if (r == 0 && !checked) {
         int64_t size = 0;

@@ -102,7 +102,8 @@ static bool is_s3(const struct place *place)
 static json_t *to_call(const struct place *place, const char *marker)
 {
     if (is_s3(place))
-        return json_pack("{s:b, s:s}", "s3", 1, "marker", marker);
+        return json_pack("{s:b, s:b, s:s}", "s3", 1, "gone", !place->is_configured, "marker",
+                         marker);
     return json_pack("{s:s, s:s}", "folder", place->location.address, "marker", marker);
 }
 
@@ -450,6 +451,14 @@ static void use_configured(struct places *places, enum nvr_tier tier,
         use(places, tier, "s3", address);
 }
 
+static bool is_configured(const struct place *place, const struct nvr_s3_config *s3)
+{
+    char address[NVR_LOCATION_ADDRESS_SIZE];
+
+    return is_s3(place) && s3->enabled && s3_address(s3, address) == 0 &&
+           strcmp(address, place->location.address) == 0;
+}
+
 static void apply_config(struct places *places)
 {
     const struct nvr_storage_config *config =
@@ -467,6 +476,9 @@ static void apply_config(struct places *places)
     nvr_supervisor_warning_clear(places->storage->supervisor, "storage-cold");
     use_configured(places, NVR_TIER_WARM, &config->warm, &config->s3);
     use_configured(places, NVR_TIER_COLD, &config->cold, &config->s3);
+    /* The keys of one store say nothing about another one: what lies there waits for its own. */
+    for (size_t i = 0; i < places->count; i++)
+        places->items[i].is_configured = is_configured(&places->items[i], &config->s3);
     keeper_set_up_take(places->keeper, make_setup(places));
 }
 

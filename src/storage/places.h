@@ -27,8 +27,9 @@ enum place_state {
 struct place {
     struct nvr_location location; /* id -1: not used yet, no row */
     enum nvr_tier tier;
-    bool in_use;   /* the configuration names it */
-    bool checking; /* a call is under way */
+    bool in_use;        /* the configuration names it */
+    bool is_configured; /* an object store: the one that there are keys for */
+    bool checking;      /* a call is under way */
     enum place_state state;
     char words[256];
     int64_t total_bytes, free_bytes;

@@ -176,7 +176,8 @@ static void remove_at(struct move *move, int64_t location)
         return;
     }
     keeper_call_take(places_get_keeper(move->tiers->places), "remove",
-                     json_pack("{s:o, s:s}", "at", at, "path", move->segment.file_path),
+                     json_pack("{s:o, s:s, s:I}", "at", at, "path", move->segment.file_path, "size",
+                               (json_int_t)move->segment.size),
                      REMOVE_TIMEOUT_MS, on_removed, move);
 }
 
