@@ -20,12 +20,11 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-import harness  # noqa: E402
-import mp4  # noqa: E402
+from figures import Figure, harness, main
+import mp4
 
+TITLE = "Exports"
+MINUTES, MINUTES_QUICK, ROUNDS, ROUNDS_QUICK, MBIT = 60, 30, 3, 1, 4
 LIMIT = 0.8
 FPS = 25
 SEGMENT_S = 60
@@ -142,45 +141,57 @@ def export(server, start, end):
     return took
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=int, default=60)
-    parser.add_argument("--mbit", type=float, default=4)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", default=harness.BUILD)
-    options = parser.parse_args()
+def rounds(server, folder, span, paths, count):
+    """(name, seconds of each side) cold and warm, medians; and how they came about."""
+    for name, prepare in (("cold", forget), ("warm", warm)):
+        sides = {"cp": [], "flushed": [], "export": []}
+        for _ in range(count):
+            prepare(paths)
+            copied, flushed = copy(paths, os.path.join(folder, "copy"))
+            sides["cp"].append(copied)
+            sides["flushed"].append(flushed)
+            prepare(paths)
+            sides["export"].append(export(server, *span))
+        yield name, {side: statistics.median(times) for side, times in sides.items()}, sides
+
+
+def measure(options):
     folder = tempfile.mkdtemp(prefix="bench-export-", dir=options.folder)
     server = harness.Nvr(folder, CONFIG)
+    found = []
     try:
-        start, end = write_segments(server.recordings_dir, folder, options.minutes, options.mbit)
+        span = write_segments(server.recordings_dir, folder, options.minutes, options.mbit)
         paths = server.segment_files("cam")
         total = sum(os.path.getsize(path) for path in paths)
         server.start()
         harness.wait_until(lambda: len(server.api.recordings("cam")) == options.minutes, 300,
                            "the index of the segments")
         print(f"{options.minutes} minutes, {total / 1e9:.2f} GB in {len(paths)} files")
-        ok = True
-        for name, prepare in (("cold", forget), ("warm", warm)):
-            sides = {"cp": [], "flushed": [], "export": []}
-            for _ in range(options.rounds):
-                prepare(paths)
-                copied, flushed = copy(paths, os.path.join(folder, "copy"))
-                sides["cp"].append(copied)
-                sides["flushed"].append(flushed)
-                prepare(paths)
-                sides["export"].append(export(server, start, end))
-            mid = {side: statistics.median(times) for side, times in sides.items()}
-            ratio = mid["flushed"] / mid["export"]
-            ok = ok and ratio >= LIMIT
+        for name, mid, sides in rounds(server, folder, span, paths, options.rounds):
             print(f"{name}: cp {mid['cp']:.2f} s, cp on the disk {mid['flushed']:.2f} s, export "
-                  f"{mid['export']:.2f} s: {ratio:.2f} × the speed of cp (limit {LIMIT}; without flush "
-                  f"{mid['cp'] / mid['export']:.2f}), {total / mid['export'] / 1e6:.0f} MB/s "
-                  f"{json.dumps({s: [round(t, 2) for t in ts] for s, ts in sides.items()})}")
+                  f"{mid['export']:.2f} s (without flush {mid['cp'] / mid['export']:.2f} ×) "
+                  f"{json.dumps({s: [round(t, 2) for t in ts] for s, ts in sides.items()})}", flush=True)
+            found += [Figure(f"export of {options.minutes} minutes to cp of the files, {name}",
+                             mid["flushed"] / mid["export"], "×", LIMIT, at_least=True),
+                      Figure(f"export, {name}", total / mid["export"] / 1e6, "MB/s", decimals=0)]
     finally:
         server.clean_up()
         shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(0 if ok else 1)
+    return found
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=int, default=MINUTES)
+    parser.add_argument("--mbit", type=float, default=MBIT)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--folder", default=harness.BUILD)
+    return parser.parse_args(arguments)
+
+
+def figures(quick=False):
+    return measure(parse([f"--minutes={MINUTES_QUICK}", f"--rounds={ROUNDS_QUICK}"] if quick else []))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(measure(parse(sys.argv[1:]))))

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """bench_tiers — what moving recordings to another place costs: processor time of the core and of the
 process that copies, per segment of 2.5 MB, and what that is at the rate of 20 cameras with files of ten
-seconds (two files a second). Lines: name value unit limit ok|FAIL.
+seconds (two files a second).
 
     bench_tiers.py [--segments 200]
 """
@@ -14,11 +14,11 @@ import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-import harness  # noqa: E402
-import s3  # noqa: E402
+from figures import Figure, harness, main
+import s3
 
+TITLE = "Tiers"
+SEGMENTS, SEGMENTS_QUICK = 200, 60
 CAMERAS = 20
 FILES_PER_SECOND = 2
 SIZE = 2500000
@@ -80,14 +80,12 @@ def move(server, tier, patch, segments):
     seconds = time.monotonic() - start
     core = (cpu_s(server.process.pid) - core) / segments
     worker = (cpu_s(keeper()) - keeper_before.get(keeper(), 0)) / segments
-    percent = core * FILES_PER_SECOND * 100
     floor = hash_and_copy_s(20)
-    good = percent < CORE_LIMIT_PERCENT
-    print(f"{tier}_core {percent:.2f} %core-at-2-files/s {CORE_LIMIT_PERCENT:g} {'ok' if good else 'FAIL'}")
-    print(f"{tier}_keeper {worker * FILES_PER_SECOND * 100:.2f} %core-at-2-files/s - ok "
-          f"(two hashes and a copy alone: {floor * FILES_PER_SECOND * 100:.2f})")
-    print(f"{tier}_speed {segments * SIZE / seconds / 1e6:.0f} MB/s - ok")
-    return good
+    rate = f"at the rate of {CAMERAS} cameras, of one core"
+    return [Figure(f"moving to {tier} {rate}: core", core * FILES_PER_SECOND * 100, "%", CORE_LIMIT_PERCENT),
+            Figure(f"moving to {tier} {rate}: keeper", worker * FILES_PER_SECOND * 100, "%"),
+            Figure("two hashes and a copy of the same alone", floor * FILES_PER_SECOND * 100, "%"),
+            Figure(f"moving to {tier}", segments * SIZE / seconds / 1e6, "MB/s", decimals=0)]
 
 
 def measure(folder, segments):
@@ -102,31 +100,30 @@ def measure(folder, segments):
         fill(server, segments)
         server.start()
         tiers = {"hot": {"duration_days": 0}, "warm": {"location": warm}}
-        good = move(server, "warm", {"retention": {"tiers": tiers}}, segments)
+        found = move(server, "warm", {"retention": {"tiers": tiers}}, segments)
         try:
             store = s3.S3Server(folder)
         except OSError as error:
             print(f"cold: {error}")
-            return good
+            return found
         tiers["warm"]["duration_days"] = 0.00001
         tiers["cold"] = {"location": "s3"}
-        return move(server, "cold", {"retention": {"tiers": tiers}, "s3": store.config()}, segments) and good
+        return found + move(server, "cold", {"retention": {"tiers": tiers}, "s3": store.config()}, segments)
     finally:
         server.clean_up()
         if store:
             store.close()
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--segments", type=int, default=200)
-    arguments = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="heron-bench-")
+def figures(quick=False, segments=None):
+    folder = tempfile.mkdtemp(prefix="bench-tiers-", dir=harness.BUILD)
     try:
-        return 0 if measure(folder, arguments.segments) else 1
+        return measure(folder, segments or (SEGMENTS_QUICK if quick else SEGMENTS))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--segments", type=int, default=SEGMENTS)
+    sys.exit(main(figures(segments=parser.parse_args().segments)))
