@@ -147,6 +147,32 @@ int nvr_path_join(char *dst, size_t dst_size, const char *a, const char *b)
     return nvr_fmt(dst, dst_size, "%s/%s", a, b) < 0 ? -ENAMETOOLONG : 0;
 }
 
+int nvr_open_parent(const char *root, const char *path, const char **ret_name)
+{
+    const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    NVR_AUTO_FD int fd = open(root, flags);
+    const char *slash;
+
+    if (fd < 0)
+        return -errno;
+    for (; (slash = strchr(path, '/')); path = slash + 1) {
+        char name[NAME_MAX + 1];
+        int next;
+
+        if (slash - path > NAME_MAX)
+            return -ENAMETOOLONG;
+        memcpy(name, path, (size_t)(slash - path));
+        name[slash - path] = '\0';
+        next = openat(fd, name, flags | O_NOFOLLOW);
+        if (next < 0)
+            return -errno;
+        (void)close(fd);
+        fd = next;
+    }
+    *ret_name = path;
+    return NVR_TAKE_FD(fd);
+}
+
 bool nvr_path_is_safe(const char *path)
 {
     struct nvr_str rest = nvr_str_from(path);

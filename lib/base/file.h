@@ -25,5 +25,8 @@ NVR_CHECK int nvr_fsync_parent(const char *path);
 NVR_CHECK int nvr_path_join(char *dst, size_t dst_size, const char *a, const char *b);
 /* True for a relative path without "..", empty, "." parts, NUL or backslash. */
 bool nvr_path_is_safe(const char *path);
+/* The folder below root that holds path, to open or unlink *ret_name in it (O_PATH). Links below
+ * root are not followed: -ENOTDIR. path: a safe one. */
+NVR_CHECK int nvr_open_parent(const char *root, const char *path, const char **ret_name);
 
 #endif

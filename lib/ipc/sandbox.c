@@ -41,7 +41,8 @@
 #define LL_SCOPE_SIGNAL (1ULL << 1)
 #define LL_FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LL_FS_NODES                                                                                \
-    (LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_EXECUTE)
+    (LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM |  \
+     LANDLOCK_ACCESS_FS_EXECUTE)
 /* Rights that may be given on something that is not a folder. */
 #define LL_FS_FILE                                                                                 \
     (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |   \
@@ -270,6 +271,8 @@ static const char *const denied_calls[] = {
     "clock_settime", "clock_adjtime", "adjtimex", "stime", "sethostname", "setdomainname", "iopl",
     "ioperm", "personality", "vhangup", "nfsservctl", "open_by_handle_at", "name_to_handle_at",
     "mknod", "mknodat",
+    /* a link in a folder of recordings would lead others out of it */
+    "symlink", "symlinkat",
     /* serving the network */
     "listen", "accept", "accept4"};
 

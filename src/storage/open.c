@@ -14,7 +14,8 @@
 struct opening {
     uv_work_t work;
     struct nvr_storage *storage;
-    char path[PATH_MAX];
+    char root[PATH_MAX];
+    char path[NVR_RECORDING_PATH_SIZE]; /* below root */
     int fd;
     int64_t size;
     nvr_storage_opened fn;
@@ -23,9 +24,13 @@ struct opening {
 
 static int open_file(struct opening *opening)
 {
+    const char *name = NULL;
+    NVR_AUTO_FD int folder = nvr_open_parent(opening->root, opening->path, &name);
     struct stat st;
 
-    opening->fd = open(opening->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (folder < 0)
+        return folder == -ENOTDIR ? -ENOENT : folder; /* a link in its way is not followed */
+    opening->fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (opening->fd < 0)
         return -errno;
     if (fstat(opening->fd, &st) == 0 && S_ISREG(st.st_mode)) {
@@ -71,11 +76,11 @@ void nvr_storage_open(struct nvr_storage *storage, const struct nvr_recording *r
     if (opening) {
         *opening = (struct opening){.storage = storage, .fd = -1, .fn = fn, .arg = arg};
         opening->work.data = opening;
-        r = nvr_path_is_safe(recording->file_path)
-                ? nvr_path_join(opening->path, sizeof(opening->path),
-                                nvr_supervisor_get_recordings_dir(storage->supervisor),
-                                recording->file_path)
-                : -ENOENT;
+        memcpy(opening->path, recording->file_path, sizeof(opening->path));
+        r = nvr_fmt(opening->root, sizeof(opening->root), "%s",
+                    nvr_supervisor_get_recordings_dir(storage->supervisor));
+        if (r >= 0)
+            r = nvr_path_is_safe(opening->path) ? 0 : -ENOENT;
         if (r == 0)
             r = uv_queue_work(storage->loop, &opening->work, run, on_done);
     }

@@ -244,14 +244,16 @@ static void remove_folders(const char *recordings_dir, const char *file_path)
 int step_remove_file(const char *recordings_dir, const struct nvr_stored_segment *segment,
                      int64_t now_ms)
 {
-    char path[PATH_MAX];
+    const char *name = NULL;
+    int folder;
     int r;
 
     if (!nvr_path_is_safe(segment->file_path))
         return -EINVAL;
-    r = nvr_path_join(path, sizeof(path), recordings_dir, segment->file_path);
-    if (r == 0)
-        r = nvr_io_unlinkat(AT_FDCWD, path, 0);
+    folder = nvr_open_parent(recordings_dir, segment->file_path, &name);
+    r = folder < 0 ? folder : nvr_io_unlinkat(folder, name, 0);
+    if (folder >= 0)
+        (void)close(folder);
     if (r < 0 && r != -ENOENT)
         return r;
     if (segment->end_ms + FOLDER_REST_MS < now_ms)

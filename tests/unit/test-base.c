@@ -333,6 +333,36 @@ static void file_writes_whole_or_not_at_all(void **state)
     (void)rmdir(folder);
 }
 
+static void links_below_a_root_are_not_followed(void **state)
+{
+    char root[] = "/tmp/nvr-parent-XXXXXX", path[PATH_MAX];
+    const char *name = NULL;
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(root));
+    (void)snprintf(path, sizeof(path), "%s/cam/day", root);
+    assert_int_equal(nvr_mkdir_p(path, 0700), 0);
+    fd = nvr_open_parent(root, "cam/day/file.mp4", &name);
+    assert_true(fd >= 0);
+    assert_string_equal(name, "file.mp4");
+    (void)close(fd);
+    fd = nvr_open_parent(root, "file.mp4", &name);
+    assert_true(fd >= 0);
+    assert_string_equal(name, "file.mp4");
+    (void)close(fd);
+    assert_int_equal(nvr_open_parent(root, "cam/night/file.mp4", &name), -ENOENT);
+    (void)snprintf(path, sizeof(path), "%s/cam/link", root);
+    assert_int_equal(symlink("/etc", path), 0);
+    assert_int_equal(nvr_open_parent(root, "cam/link/passwd", &name), -ENOTDIR);
+    assert_int_equal(unlink(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/cam/day", root);
+    assert_int_equal(rmdir(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/cam", root);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(root), 0);
+}
+
 static void path_safety(void **state)
 {
     (void)state;
@@ -363,6 +393,7 @@ int main(void)
         cmocka_unit_test(log_holds_back_a_flood),
         cmocka_unit_test(file_writes_whole_or_not_at_all),
         cmocka_unit_test(path_safety),
+        cmocka_unit_test(links_below_a_root_are_not_followed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,7 @@ static int check_report(const struct box *box)
 
 static int check_files(const struct box *box)
 {
-    char path[128];
+    char path[128], link_path[128];
     int fd;
 
     TRY(open("/etc/shadow", O_RDONLY | O_CLOEXEC) < 0);
@@ -113,6 +113,8 @@ static int check_files(const struct box *box)
     TRY(write(fd, "x", 1) == 1);
     (void)close(fd);
     TRY(rename(path, box->outside) < 0);
+    (void)snprintf(link_path, sizeof(link_path), "%s/link", box->dir);
+    TRY(symlink("/etc", link_path) < 0);
     TRY(truncate(path, 0) == 0);
     TRY(unlink(path) == 0);
     return 0;
