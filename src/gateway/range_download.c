@@ -59,6 +59,10 @@ static void end(struct range *range, int result)
     if (result == -ENODATA || result == -ENOENT || result == 0)
         nvr_http_reply_error(range->request, 404, "nothing_recorded",
                              "Nothing is recorded in this range.");
+    else if (result == -ENODEV || result == -EACCES || result == -EIO)
+        nvr_http_reply_error(range->request, 503, "storage_unavailable",
+                             "The %s storage that holds this recording cannot be reached now.",
+                             range->row.tier);
     else
         nvr_http_reply_errno(range->request, result, "recording");
     free_range(range);
@@ -200,9 +204,14 @@ static void on_opened(int fd, int64_t size, void *arg)
 {
     struct range *range = arg;
     struct nvr_http_request *request = range->request;
+    struct nvr_http_server *server = range->gateway->http;
 
     range->busy = false;
-    if (fd == -ENOENT) {
+    if (nvr_http_is_gone(request)) {
+        if (fd >= 0)
+            (void)close(fd);
+        end(range, -ECANCELED);
+    } else if (fd == -ENOENT) {
         find_next(range); /* deleted a moment ago */
     } else if (fd < 0) {
         end(range, fd);
@@ -213,6 +222,7 @@ static void on_opened(int fd, int64_t size, void *arg)
         if (range->over)
             end(range, range->result);
     }
+    nvr_http_release(server);
     nvr_http_unref(request);
 }
 
@@ -224,9 +234,14 @@ static void on_found(struct nvr_http_request *request, void *arg)
         end(range, range->result == -ENODATA && range->answered ? 0 : range->result);
         return;
     }
+    if (nvr_http_is_gone(request)) {
+        end(range, -ECANCELED);
+        return;
+    }
     range->after_ms = range->row.start_ms;
     range->busy = true;
-    (void)nvr_http_ref(request); /* lives until the file is open */
+    (void)nvr_http_ref(request); /* lives until the file is open, and so does the server */
+    nvr_http_hold(range->gateway->http);
     nvr_storage_open(range->gateway->storage, &range->row, on_opened, range);
 }
 

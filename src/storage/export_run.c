@@ -178,6 +178,8 @@ static void on_process(const struct nvr_job_result *result, void *arg)
     run->process = NULL;
     if (!run->job)
         release(run);
+    else if (result->error == 0 && (run->working || run->opening))
+        end(run, NVR_JOB_FAILED, "crashed", "The process that wrote the file is out of step.");
     else if (result->error == 0)
         finish_file(run, result->result);
     else if (result->error == -ETIMEDOUT)

@@ -31,7 +31,7 @@ struct retention {
     /* of the last plan */
     bool going_on; /* deleting for want of space */
     enum retention_state state;
-    bool clock_held;
+    bool clock_held, clock_judged;
 };
 
 static const struct nvr_metric deleted_bytes = {"heron_retention_deleted_bytes_total",
@@ -47,7 +47,8 @@ static void begin_step(struct retention *retention);
 
 bool retention_trusts_clock(const struct nvr_storage *storage)
 {
-    return storage->retention && !storage->retention->clock_held;
+    return storage->retention && storage->retention->clock_judged &&
+           !storage->retention->clock_held;
 }
 
 struct policy_days retention_days(const struct nvr_storage *storage, const char *camera_id)
@@ -209,6 +210,7 @@ static void note_plan(struct retention *retention, const struct step *step)
 
     retention->clock = step->clock;
     retention->going_on = step->chooser.need_bytes > 0;
+    retention->clock_judged = true;
     tell_clock(retention, step->clock_held);
     if (over && step->chooser.count == 0 && step->chooser.looked < POLICY_LOOKED_MAX)
         state = RETENTION_FULL;
