@@ -6,8 +6,8 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
+#include "lib/base/unconst.h"
 #include "lib/config/internal.h"
-#include "lib/config/unconst.h"
 #include "lib/config/yaml_edit.h"
 
 NVR_LOG_TOPIC("config");
@@ -41,7 +41,7 @@ bool nvr_config_is_writable(const json_t *body)
     struct level levels[NVR_CONFIG_LEVELS_MAX];
     size_t depth = 0;
 
-    levels[depth++] = (struct level){body, json_object_iter(nvr_json_unconst(body)), 0};
+    levels[depth++] = (struct level){body, json_object_iter(nvr_unconst(body)), 0};
     while (depth > 0) {
         struct level *top = &levels[depth - 1];
         const json_t *child;
@@ -52,7 +52,7 @@ bool nvr_config_is_writable(const json_t *body)
             child = json_object_iter_value(top->iter);
             if (child && (key[0] == '\0' || strlen(key) > NVR_CONFIG_KEY_MAX))
                 return false;
-            top->iter = json_object_iter_next(nvr_json_unconst(top->value), top->iter);
+            top->iter = json_object_iter_next(nvr_unconst(top->value), top->iter);
         } else {
             child = json_array_get(top->value, top->index++);
         }
@@ -61,7 +61,7 @@ bool nvr_config_is_writable(const json_t *body)
         } else if (json_is_object(child) || json_is_array(child)) {
             if (depth == NVR_CONFIG_LEVELS_MAX)
                 return false;
-            levels[depth++] = (struct level){child, json_object_iter(nvr_json_unconst(child)), 0};
+            levels[depth++] = (struct level){child, json_object_iter(nvr_unconst(child)), 0};
         } else if (json_is_string(child) &&
                    strlen(json_string_value(child)) != json_string_length(child)) {
             return false;
@@ -84,7 +84,7 @@ static int merge_member(struct merge_level *levels, size_t *depth)
     const json_t *value = json_object_iter_value(top->iter);
     json_t *inner;
 
-    top->iter = json_object_iter_next(nvr_json_unconst(top->patch), top->iter);
+    top->iter = json_object_iter_next(nvr_unconst(top->patch), top->iter);
     if (json_is_null(value)) {
         (void)json_object_del(top->target, key);
         return 0;
@@ -97,8 +97,7 @@ static int merge_member(struct merge_level *levels, size_t *depth)
         if (json_object_set_new(top->target, key, inner) < 0)
             return -ENOMEM;
     }
-    levels[(*depth)++] =
-        (struct merge_level){inner, value, json_object_iter(nvr_json_unconst(value))};
+    levels[(*depth)++] = (struct merge_level){inner, value, json_object_iter(nvr_unconst(value))};
     return 0;
 }
 
@@ -109,8 +108,7 @@ int nvr_config_merge(json_t *target, const json_t *patch)
     size_t depth = 0;
     int r = 0;
 
-    levels[depth++] =
-        (struct merge_level){target, patch, json_object_iter(nvr_json_unconst(patch))};
+    levels[depth++] = (struct merge_level){target, patch, json_object_iter(nvr_unconst(patch))};
     while (depth > 0 && r == 0) {
         if (!levels[depth - 1].iter)
             depth--;

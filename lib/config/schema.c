@@ -8,8 +8,8 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
+#include "lib/base/unconst.h"
 #include "lib/config/format.h"
-#include "lib/config/unconst.h"
 
 #define DEPTH_MAX (NVR_JSON_DEPTH_MAX + 2)
 
@@ -253,11 +253,11 @@ static int push(struct walk *walk, json_t *value, const json_t *schema)
         return 0;
     if (!type_fits(value, schema) || walk->depth == DEPTH_MAX)
         return 0;
-    walk->frames[walk->depth++] = (struct frame){
-        .value = value,
-        .schema = schema,
-        .iter = json_object_iter(nvr_json_unconst(json_object_get(schema, "properties"))),
-        .path_len = strlen(walk->path)};
+    walk->frames[walk->depth++] =
+        (struct frame){.value = value,
+                       .schema = schema,
+                       .iter = json_object_iter(nvr_unconst(json_object_get(schema, "properties"))),
+                       .path_len = strlen(walk->path)};
     return 0;
 }
 
@@ -292,7 +292,7 @@ static int fill_member(struct frame *frame, const char *name, const json_t *sche
 
 static int step_object(struct walk *walk, struct frame *frame)
 {
-    json_t *properties = nvr_json_unconst(json_object_get(frame->schema, "properties"));
+    json_t *properties = nvr_unconst(json_object_get(frame->schema, "properties"));
     const char *name = json_object_iter_key(frame->iter);
     const json_t *schema = json_object_iter_value(frame->iter);
     json_t *value = json_object_get(frame->value, name);
@@ -347,7 +347,7 @@ int nvr_schema_check(const json_t *value, const json_t *schema, const char *pref
 
     (void)snprintf(walk.path, sizeof(walk.path), "%s", prefix);
     /* Without fill nothing is written. */
-    return run_walk(&walk, nvr_json_unconst(value), schema);
+    return run_walk(&walk, nvr_unconst(value), schema);
 }
 
 int nvr_schema_fill(json_t *value, const json_t *schema)

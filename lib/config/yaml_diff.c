@@ -1,8 +1,8 @@
 /* Where a tree and the value it shall have differ first. */
 #include <string.h>
 
+#include "lib/base/unconst.h"
 #include "lib/config/schema.h"
-#include "lib/config/unconst.h"
 #include "lib/config/yaml_edit.h"
 #include "lib/config/yaml_write.h"
 
@@ -93,7 +93,7 @@ static int compare_map(const struct pair *pair, struct pair *ret_inner, struct n
             return 0;
         }
     }
-    json_object_foreach(nvr_json_unconst(pair->target), name, value)
+    json_object_foreach(nvr_unconst(pair->target), name, value)
     {
         if (!nvr_yaml_get(pair->node, name))
             return found(edit, (struct nvr_yaml_edit){.kind = NVR_YAML_ADD_KEY,

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lib/config/unconst.h"
+#include "lib/base/unconst.h"
 
 #define LEVELS (NVR_JSON_DEPTH_MAX + 8)
 #define STEP_DEFAULT 2
@@ -210,7 +210,7 @@ static struct level level_of(const json_t *value, size_t indent)
 {
     return (struct level){
         .value = value,
-        .iter = json_object_iter(nvr_json_unconst(value)),
+        .iter = json_object_iter(nvr_unconst(value)),
         .indent = indent,
     };
 }
@@ -226,7 +226,7 @@ static const json_t *next_child(struct level *level, const char **ret_key)
     } else {
         child = json_object_iter_value(level->iter);
         *ret_key = json_object_iter_key(level->iter);
-        level->iter = json_object_iter_next(nvr_json_unconst(level->value), level->iter);
+        level->iter = json_object_iter_next(nvr_unconst(level->value), level->iter);
     }
     level->index++;
     return child;

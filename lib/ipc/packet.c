@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "lib/base/unconst.h"
+
 /* Room for one descriptor; more are cut off by the kernel. */
 union control {
     struct cmsghdr header;
@@ -16,11 +18,9 @@ int nvr_packet_send(int socket, const char *text, size_t len, int fd, int flags)
     union control control = {.header = {.cmsg_level = SOL_SOCKET,
                                         .cmsg_type = SCM_RIGHTS,
                                         .cmsg_len = CMSG_LEN(sizeof(int))}};
-    /* sendmsg() does not write to what it is given. */
-    struct iovec iov = {.iov_len = len};
+    struct iovec iov = {.iov_base = nvr_unconst(text), .iov_len = len};
     struct msghdr packet = {.msg_iov = &iov, .msg_iovlen = 1};
 
-    memcpy(&iov.iov_base, &text, sizeof(text));
     if (fd >= 0) {
         packet.msg_control = control.bytes;
         packet.msg_controllen = sizeof(control.bytes);
