@@ -25,6 +25,12 @@ static bool is_enabled(struct nvr_gateway *gateway, struct nvr_http_request *req
     const struct nvr_camera_config *camera =
         nvr_config_find_camera(nvr_supervisor_get_config(gateway->supervisor), id);
 
+    if (camera && !camera->enabled) {
+        nvr_http_reply_error(request, 409, "camera_disabled",
+                             "The camera is switched off in the configuration (enabled): nothing "
+                             "can be recorded.");
+        return false;
+    }
     if (camera && camera->recording.enabled)
         return true;
     nvr_http_reply_error(request, 409, "recording_disabled",
@@ -50,7 +56,10 @@ static void handle_start(struct nvr_http_request *request, void *arg)
     if (!is_enabled(gateway, request, id))
         return;
     r = nvr_supervisor_record_start(gateway->supervisor, id, seconds * 1000, &until_ms);
-    if (r < 0)
+    if (r == -ESHUTDOWN)
+        nvr_http_reply_error(request, 409, "camera_stopped",
+                             "The camera is stopped: start it to record.");
+    else if (r < 0)
         nvr_http_reply_errno(request, r, "camera");
     else
         nvr_http_reply_json_take(request, 200, json_pack("{s:I}", "until", (json_int_t)until_ms));

@@ -290,6 +290,8 @@ int nvr_supervisor_record_start(struct nvr_supervisor *sv, const char *id, int64
         return -ENOENT;
     if (!camera->config.recording.enabled)
         return -EPERM;
+    if (!camera->config.enabled || camera->stopped)
+        return -ESHUTDOWN;
     follow_clock(sv);
     last = &camera->last_triggers[NVR_TRIGGER_MANUAL];
     trigger.end_ms = now_ms + duration_ms;

@@ -129,7 +129,7 @@ NVR_CHECK int nvr_supervisor_record_trigger(struct nvr_supervisor *sv,
                                             const struct nvr_trigger *trigger, int64_t *ret_id,
                                             int64_t *ret_until_ms);
 /* Record whatever the mode says; again: for the new duration from now on. -ENOENT, -EPERM
- * (recording.enabled is false). */
+ * (recording.enabled is false), -ESHUTDOWN (the camera is stopped or disabled). */
 NVR_CHECK int nvr_supervisor_record_start(struct nvr_supervisor *sv, const char *id,
                                           int64_t duration_ms, int64_t *ret_until_ms);
 /* End what record_start began; the mode goes on. -ENOENT. */

@@ -261,6 +261,18 @@ class ByHand(Modes):
         self.assertEqual(missing.status, 404)
         self.assertEqual(self.now(server)["mode"], "off")
 
+    def test_a_camera_that_is_off_is_a_conflict(self):
+        server = self.start({"mode": "motion"})
+        start = ("POST", "/api/v1/cameras/cam/record/start", {})
+        server.api.post("/api/v1/cameras/cam/stop")
+        stopped = server.api.request(*start)
+        self.assertEqual((stopped.status, stopped.error_code()), (409, "camera_stopped"))
+        server.api.post("/api/v1/cameras/cam/start")
+        self.assertEqual(server.api.request(*start).status, 200)
+        server.api.patch("/api/v1/cameras/cam", {"enabled": False})
+        disabled = server.api.request(*start)
+        self.assertEqual((disabled.status, disabled.error_code()), (409, "camera_disabled"))
+
     def test_it_survives_a_restart(self):
         server = self.start({"mode": "motion"})
         until = server.api.post("/api/v1/cameras/cam/record/start",
