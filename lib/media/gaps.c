@@ -183,6 +183,35 @@ static void explain(struct nvr_gaps *gaps, const struct nvr_cause_period *period
     gaps->count = kept;
 }
 
+int nvr_gaps_remove_silences(struct nvr_ranges *ranges, const struct nvr_cause_period *periods,
+                             size_t periods_count)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < periods_count && r == 0; i++)
+        if (periods[i].inside)
+            r = nvr_ranges_remove(ranges, periods[i].start_ms, periods[i].end_ms);
+    return r;
+}
+
+/* What recorded leaves of [start, end), and the silences. */
+static int find_holes(const struct nvr_ranges *recorded, const struct nvr_cause_period *periods,
+                      size_t periods_count, int64_t start_ms, int64_t end_ms,
+                      struct nvr_ranges *ret_holes)
+{
+    struct nvr_ranges left = {0};
+    int r = 0;
+
+    for (size_t i = 0; i < recorded->count && r == 0; i++)
+        r = nvr_ranges_add(&left, recorded->items[i].start_ms, recorded->items[i].end_ms, 0);
+    if (r == 0)
+        r = nvr_gaps_remove_silences(&left, periods, periods_count);
+    if (r == 0)
+        r = nvr_ranges_gaps(&left, start_ms, end_ms, ret_holes);
+    nvr_ranges_done(&left);
+    return r;
+}
+
 int nvr_gaps_find(const struct nvr_ranges *recorded, const struct nvr_cause_period *periods,
                   size_t periods_count, int64_t start_ms, int64_t end_ms, struct nvr_gaps *ret_gaps)
 {
@@ -190,7 +219,7 @@ int nvr_gaps_find(const struct nvr_ranges *recorded, const struct nvr_cause_peri
     struct nvr_gaps pieces = {0};
     struct nvr_gaps gaps = {0};
     size_t next = 0;
-    int r = nvr_ranges_gaps(recorded, start_ms, end_ms, &holes);
+    int r = find_holes(recorded, periods, periods_count, start_ms, end_ms, &holes);
 
     if (r == 0)
         r = flatten(periods, periods_count, &pieces);

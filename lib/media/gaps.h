@@ -3,6 +3,7 @@
 #ifndef NVR_MEDIA_GAPS_H
 #define NVR_MEDIA_GAPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct nvr_cause_period {
     int64_t start_ms, end_ms;
     enum nvr_cause cause;
     char detail[NVR_CAUSE_DETAIL_SIZE]; /* one sentence for people; "" none */
+    bool inside;                        /* a file spans it, and yet nothing was recorded */
 };
 
 struct nvr_gap {
@@ -47,8 +49,14 @@ struct nvr_gaps {
     size_t count, cap;
 };
 
+/* Takes out of what files span the periods in which nothing was recorded all the same. 0, -ENOMEM.
+ */
+NVR_CHECK int nvr_gaps_remove_silences(struct nvr_ranges *ranges,
+                                       const struct nvr_cause_period *periods,
+                                       size_t periods_count);
 /* Gaps of [start, end), each with a cause, in order, never overlapping, touching ones joined
- * when they say the same: recorded ∩ [start, end) + gaps = [start, end) exactly. recorded: in
+ * when they say the same: recorded ∩ [start, end) + gaps = [start, end) exactly, where what files
+ * span counts as recorded but for the silences among the periods. recorded: in
  * order, not overlapping, as nvr_ranges_add() makes them. periods: in order of start; where several
  * cover a moment the one that began last counts. 0 or -ENOMEM. */
 NVR_CHECK int nvr_gaps_find(const struct nvr_ranges *recorded,

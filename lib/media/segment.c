@@ -147,6 +147,16 @@ static json_t *digests_to_json(const struct nvr_segment *segment)
     return list;
 }
 
+static json_t *holes_to_json(const struct nvr_segment *segment)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < segment->holes_count; i++)
+        (void)json_array_append_new(list, json_pack("[I, I]", (json_int_t)segment->holes[i].from_ms,
+                                                    (json_int_t)segment->holes[i].to_ms));
+    return list;
+}
+
 json_t *nvr_segment_to_json(const struct nvr_segment *s)
 {
     const int64_t start_ms = s->start_us / 1000;
@@ -164,12 +174,13 @@ json_t *nvr_segment_to_json(const struct nvr_segment *s)
     }
     return json_pack(
         "{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s?, s:i, s:i, s:f, s:I, s:i, s:s, s:s, s:o, "
-        "s:o}",
+        "s:o, s:o}",
         "path", s->path, "stream", "main", "start_ms", (json_int_t)start_ms, "end_ms",
         (json_int_t)end_ms, "duration_ms", (json_int_t)(end_ms - start_ms), "file_size",
         (json_int_t)s->file_size, "codec", nvr_segment_codec(s->codecs), "codec_string", s->codecs,
         "audio_codec", nvr_segment_audio_codec(s->codecs), "width", (int)s->width, "height",
         (int)s->height, "fps", (double)(int64_t)((double)s->frames / seconds * 100 + 0.5) / 100,
         "bitrate", (json_int_t)((double)s->file_size * 8 / seconds), "init_size", (int)s->init_size,
-        "init_id", s->init_id, "checksum", s->checksum, "keyframes", keys, "digests", digests);
+        "init_id", s->init_id, "checksum", s->checksum, "keyframes", keys, "digests", digests,
+        "holes", holes_to_json(s));
 }

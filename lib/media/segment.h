@@ -21,6 +21,7 @@
 #define NVR_SEGMENT_DIGESTS_MAX 128
 #define NVR_SEGMENT_DIGEST_MS 1000
 #define NVR_SEGMENT_DIGEST_SIZE 8
+#define NVR_SEGMENT_HOLES_MAX 64
 
 struct nvr_segment_key {
     uint32_t ms; /* after the start */
@@ -32,6 +33,11 @@ struct nvr_segment_digest {
     uint32_t ms;
     uint8_t sum[NVR_SEGMENT_DIGEST_SIZE];
     uint64_t offset;
+};
+
+/* A silence that the file spans, see lib/media/holes.h; ms after the start. */
+struct nvr_segment_hole {
+    uint32_t from_ms, to_ms;
 };
 
 struct nvr_segment {
@@ -48,7 +54,9 @@ struct nvr_segment {
     size_t keys_count, keys_cap;
     struct nvr_segment_digest digests[NVR_SEGMENT_DIGESTS_MAX];
     size_t digests_count;
-    uint32_t digests_step_ms; /* 0: NVR_SEGMENT_DIGEST_MS */
+    uint32_t digests_step_ms;                             /* 0: NVR_SEGMENT_DIGEST_MS */
+    struct nvr_segment_hole holes[NVR_SEGMENT_HOLES_MAX]; /* when read back */
+    size_t holes_count;
 };
 
 /* Frees what is inside. */

@@ -57,6 +57,34 @@ void nvr_ranges_clip(struct nvr_ranges *ranges, int64_t start_ms, int64_t end_ms
     ranges->count = kept;
 }
 
+int nvr_ranges_remove(struct nvr_ranges *ranges, int64_t start_ms, int64_t end_ms)
+{
+    struct nvr_ranges left = {0};
+    int r = 0;
+
+    if (end_ms <= start_ms)
+        return 0;
+    for (size_t i = 0; i < ranges->count && r == 0; i++) {
+        const struct nvr_range *range = &ranges->items[i];
+
+        if (range->end_ms <= start_ms || range->start_ms >= end_ms) {
+            r = push(&left, range->start_ms, range->end_ms);
+            continue;
+        }
+        if (range->start_ms < start_ms)
+            r = push(&left, range->start_ms, start_ms);
+        if (range->end_ms > end_ms && r == 0)
+            r = push(&left, end_ms, range->end_ms);
+    }
+    if (r < 0) {
+        nvr_ranges_done(&left);
+        return r;
+    }
+    nvr_ranges_done(ranges);
+    *ranges = left;
+    return 0;
+}
+
 int nvr_ranges_gaps(const struct nvr_ranges *ranges, int64_t start_ms, int64_t end_ms,
                     struct nvr_ranges *ret_gaps)
 {

@@ -27,6 +27,8 @@ NVR_CHECK int nvr_ranges_add(struct nvr_ranges *ranges, int64_t start_ms, int64_
                              int64_t join_ms);
 /* Cut to [start, end). */
 void nvr_ranges_clip(struct nvr_ranges *ranges, int64_t start_ms, int64_t end_ms);
+/* Takes [start, end) out. 0 or -ENOMEM. */
+NVR_CHECK int nvr_ranges_remove(struct nvr_ranges *ranges, int64_t start_ms, int64_t end_ms);
 /* What [start, end) leaves uncovered. */
 NVR_CHECK int nvr_ranges_gaps(const struct nvr_ranges *ranges, int64_t start_ms, int64_t end_ms,
                               struct nvr_ranges *ret_gaps);

@@ -32,6 +32,7 @@ enum nvr_ring_flags {
     NVR_RING_KEY = 1,           /* begins with a key frame */
     NVR_RING_DISCONTINUITY = 2, /* time or epoch does not continue the entry before */
     NVR_RING_AUDIO_ONLY = 4,
+    NVR_RING_HOLE = 8, /* the camera was silent before it, for longer than is usual for it */
 };
 
 struct nvr_ring_entry {

@@ -15,9 +15,10 @@ static const char sql_drop_empty[] = "DELETE FROM recording_causes WHERE camera_
 static const char sql_close[] =
     "UPDATE recording_causes SET end_ms = ?2 WHERE camera_id = ?1 AND end_ms IS NULL";
 static const char sql_put[] =
-    "INSERT INTO recording_causes (camera_id, start_ms, end_ms, cause, detail) "
-    "VALUES (?1,?2,?3,?4,?5) ON CONFLICT (camera_id, start_ms, cause) DO UPDATE SET "
-    "end_ms = CASE WHEN ?3 IS NULL THEN NULL ELSE max(end_ms, ?3) END, detail = ?5";
+    "INSERT INTO recording_causes (camera_id, start_ms, end_ms, cause, detail, inside) "
+    "VALUES (?1,?2,?3,?4,?5,?6) ON CONFLICT (camera_id, start_ms, cause) DO UPDATE SET "
+    "end_ms = CASE WHEN ?3 IS NULL THEN NULL ELSE max(end_ms, ?3) END, detail = ?5, "
+    "inside = max(inside, ?6)";
 static const char sql_before[] =
     "SELECT start_ms, end_ms FROM recording_causes WHERE camera_id = ?1 AND start_ms <= ?2 "
     "AND cause = 'retention' ORDER BY start_ms DESC LIMIT 1";
@@ -28,7 +29,8 @@ static const char sql_delete[] = "DELETE FROM recording_causes WHERE camera_id =
                                  "AND start_ms = ?2 AND cause = 'retention'";
 static const char sql_delete_camera[] = "DELETE FROM recording_causes WHERE camera_id = ?1";
 static const char sql_trim[] = "DELETE FROM recording_causes WHERE end_ms < ?1";
-#define SELECT "SELECT start_ms, end_ms, cause, detail FROM recording_causes WHERE camera_id = ?1 "
+#define SELECT                                                                                     \
+    "SELECT start_ms, end_ms, cause, detail, inside FROM recording_causes WHERE camera_id = ?1 "
 static const char sql_open[] = SELECT "AND end_ms IS NULL";
 static const char sql_reaching[] = SELECT "AND start_ms < ?2 ORDER BY start_ms DESC LIMIT ?3";
 static const char sql_within[] = SELECT "AND start_ms >= ?2 AND start_ms < ?3 ORDER BY start_ms";
@@ -66,6 +68,7 @@ static int put(struct nvr_db *db, const char *camera_id, const struct nvr_cause_
         nvr_bind_int(s, 3, period->end_ms);
     nvr_bind_text(s, 4, nvr_cause_name(period->cause));
     nvr_bind_text(s, 5, period->detail);
+    nvr_bind_int(s, 6, period->inside);
     return nvr_db_run(db, s);
 }
 
@@ -101,18 +104,33 @@ int nvr_causes_change(struct nvr_db *db, const char *camera_id, int cause, const
     return put(db, camera_id, &period);
 }
 
+static int add(struct nvr_db *db, const char *camera_id, struct nvr_cause_period *period,
+               const char *detail)
+{
+    assert(db && camera_id);
+    if (!nvr_slug_is_valid(camera_id) || period->start_ms < 0)
+        return -EINVAL;
+    if (period->end_ms <= period->start_ms)
+        return 0;
+    set_detail(period, detail);
+    return put(db, camera_id, period);
+}
+
 int nvr_causes_add(struct nvr_db *db, const char *camera_id, int64_t start_ms, int64_t end_ms,
                    enum nvr_cause cause, const char *detail)
 {
     struct nvr_cause_period period = {.start_ms = start_ms, .end_ms = end_ms, .cause = cause};
 
-    assert(db && camera_id);
-    if (!nvr_slug_is_valid(camera_id) || start_ms < 0)
-        return -EINVAL;
-    if (end_ms <= start_ms)
-        return 0;
-    set_detail(&period, detail);
-    return put(db, camera_id, &period);
+    return add(db, camera_id, &period, detail);
+}
+
+int nvr_causes_add_inside(struct nvr_db *db, const char *camera_id, int64_t start_ms,
+                          int64_t end_ms, enum nvr_cause cause, const char *detail)
+{
+    struct nvr_cause_period period = {
+        .start_ms = start_ms, .end_ms = end_ms, .cause = cause, .inside = true};
+
+    return add(db, camera_id, &period, detail);
 }
 
 /* 1: found, 0: none, -errno. to_ms 0: not used. */
@@ -197,6 +215,7 @@ static int read_row(sqlite3_stmt *s, struct nvr_cause_period *period)
         sqlite3_column_type(s, 1) == SQLITE_NULL ? NVR_CAUSE_OPEN : sqlite3_column_int64(s, 1);
     period->cause = (enum nvr_cause)r;
     nvr_column_text(s, 3, period->detail, sizeof(period->detail));
+    period->inside = sqlite3_column_int(s, 4) != 0;
     return 0;
 }
 

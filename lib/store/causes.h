@@ -22,6 +22,9 @@ NVR_CHECK int nvr_causes_change(struct nvr_db *db, const char *camera_id, int ca
 /* In a write job: a period that is over (an overrun of the recorder). Empty ones are ignored. */
 NVR_CHECK int nvr_causes_add(struct nvr_db *db, const char *camera_id, int64_t start_ms,
                              int64_t end_ms, enum nvr_cause cause, const char *detail);
+/* The same for a silence that a file spans. */
+NVR_CHECK int nvr_causes_add_inside(struct nvr_db *db, const char *camera_id, int64_t start_ms,
+                                    int64_t end_ms, enum nvr_cause cause, const char *detail);
 /* In the write job that deletes the row of a segment [start, end): this time is `retention` from
  * now on. Touching ones become one row. */
 NVR_CHECK int nvr_causes_add_deleted(struct nvr_db *db, const char *camera_id, int64_t start_ms,

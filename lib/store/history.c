@@ -165,6 +165,10 @@ static int read_all(struct nvr_db *db, const char *camera_id, struct reading *re
     nvr_ranges_clip(&history->rows, reading->start_ms, reading->end_ms);
     nvr_ranges_clip(&history->recorded, history->start_ms, history->end_ms);
     r = read_periods(db, camera_id, history, now);
+    if (r == 0)
+        r = nvr_gaps_remove_silences(&history->rows, history->periods, history->periods_count);
+    if (r == 0)
+        r = nvr_gaps_remove_silences(&history->recorded, history->periods, history->periods_count);
     if (r < 0)
         return r;
     return nvr_gaps_find(&history->recorded, history->periods, history->periods_count,

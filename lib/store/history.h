@@ -24,7 +24,7 @@ struct nvr_history {
     int64_t start_ms,
         end_ms;            /* the part of the span that something is known of; empty: start = end */
     int64_t known_from_ms; /* of the camera; 0: nothing at all */
-    struct nvr_ranges rows;     /* finished files in the span, holes closed */
+    struct nvr_ranges rows;     /* finished files in the span: small holes closed, silences out */
     struct nvr_ranges recorded; /* rows and the file being written, in [start, end) */
     struct nvr_cause_period *periods;
     size_t periods_count, periods_cap;

@@ -111,6 +111,8 @@ CREATE TABLE recording_causes (
     cause        TEXT NOT NULL CHECK (cause IN ('camera', 'network', 'disk', 'overload', 'operator',
                                                 'schedule', 'retention', 'system')),
     detail       TEXT NOT NULL DEFAULT '',
+    -- A file spans it, and yet nothing was recorded: the camera was silent.
+    inside       INTEGER NOT NULL DEFAULT 0 CHECK (inside IN (0, 1)),
     PRIMARY KEY (camera_id, start_ms, cause)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX recording_causes_open ON recording_causes (camera_id) WHERE end_ms IS NULL;

@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/media/fmp4.h"
+#include "lib/media/holes.h"
 #include "lib/media/stamp.h"
 #include "src/camera/audio.h"
 #include "src/camera/init_segment.h"
@@ -25,7 +26,6 @@ NVR_LOG_TOPIC("mux");
     5000000                     /* announced, but none came: a track without data stalls browsers  \
                                  */
 #define AUDIO_PROVEN_US 1000000 /* comes after all: long enough for a new epoch */
-#define GAP_US 1500000          /* a hole that readers must know of */
 #define MEASURE_US 5000000      /* window of the bit rate */
 #define OTHER_CLOCK (INT64_C(1) << 40) /* far from video's: not to be taken for the same clock */
 
@@ -70,6 +70,7 @@ struct nvr_mux {
     int64_t pending_dts, last_audio_dts;
 
     int64_t last_video_us;     /* arrival of the last published frame */
+    struct nvr_holes holes;    /* among its pictures */
     int64_t next_dts_us;       /* where the next fragment would continue */
     int64_t camera_to_wall_us; /* video's own: media time − camera's clock; INT64_MIN: unknown */
     int64_t measure_start_us;
@@ -223,6 +224,7 @@ static int publish(struct nvr_mux *mux, const struct nvr_source_frame *frame,
         mux->audio ? nvr_audio_get_format(mux->audio)->rate : NVR_VIDEO_TIMESCALE;
     const size_t video_size = !frame ? 0 : mux->units.count ? mux->units.size : frame->size;
     const size_t audio_size = mux->samples_count ? mux->pending.len : 0;
+    int64_t hole_us;
     size_t count = 0;
     size_t size;
     uint8_t *dst;
@@ -272,7 +274,9 @@ static int publish(struct nvr_mux *mux, const struct nvr_source_frame *frame,
         entry.flags = NVR_RING_AUDIO_ONLY;
     }
     entry.size = (uint32_t)size;
-    if (mux->discontinuity || (frame && entry.dts_us - mux->next_dts_us > GAP_US))
+    if (frame && nvr_holes_add(&mux->holes, entry.dts_us, &hole_us) && !mux->discontinuity)
+        entry.flags |= NVR_RING_HOLE | NVR_RING_DISCONTINUITY;
+    if (mux->discontinuity)
         entry.flags |= NVR_RING_DISCONTINUITY;
     mux->discontinuity = false;
     if (frame)
@@ -588,6 +592,7 @@ int nvr_mux_begin(struct nvr_mux *mux, const struct nvr_source_tracks *tracks)
     begin_audio(mux, tracks);
     begin_stamps(mux, tracks);
     drop_pending_audio(mux);
+    nvr_holes_break(&mux->holes);
     mux->begun = false;
     mux->fresh = true;
     mux->discontinuity = true;

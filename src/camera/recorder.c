@@ -16,6 +16,7 @@
 #include "lib/ring/ring.h"
 #include "src/camera/gate.h"
 #include "src/camera/segment_writer.h"
+#include "src/camera/trouble.h"
 
 NVR_LOG_TOPIC("recorder");
 
@@ -67,6 +68,7 @@ struct nvr_recorder {
     int64_t sync_ms;  /* monotonic; what is not durable is made so then; 0: all is */
     int64_t last_us;  /* end of the newest fragment of this window that is kept; 0: none yet */
     int64_t seen_us;  /* end of the newest one that came, kept or not */
+    int64_t shown_us; /* end of the newest one with a picture; 0: none yet */
     int64_t gap_us;   /* since then what comes is lost; 0: nothing is */
     enum nvr_recorder_cause gap_cause;
     bool slow; /* the disk was, since the last time that all was written */
@@ -171,28 +173,6 @@ static void touch(struct nvr_recorder *r)
         r->slow = true;
 }
 
-static void disk_words(int error, char *dst, size_t dst_size)
-{
-    const char *what = nvr_strerror(error);
-
-    if (error == -ENOSPC || error == -EDQUOT)
-        what = "the disk is full";
-    else if (error == -EROFS)
-        what = "the disk is read-only";
-    else if (error == -EIO)
-        what = "the disk reports an error";
-    else if (error == -EACCES || error == -EPERM)
-        what = "no permission to write into the recordings folder";
-    else if (error == -ENOENT)
-        what = "the recordings folder is gone";
-    else if (error == -ETIMEDOUT)
-        what = "the disk does not answer";
-    (void)nvr_fmt(dst, dst_size,
-                  "Recording is interrupted: %s. Live view goes on; recording resumes by itself "
-                  "when writing works again.",
-                  what);
-}
-
 static void close_file(struct nvr_recorder *r, int *ret_error)
 {
     struct report report = {.kind = REPORT_SEGMENT};
@@ -229,7 +209,7 @@ static void fail(struct nvr_recorder *r, int error)
         r->last_us = nvr_segment_writer_get_end_us(r->writer);
     begin_gap(r, NVR_RECORDER_DISK);
     close_file(r, &ignored);
-    disk_words(error, words, sizeof(words));
+    nvr_trouble_disk_words(error, words, sizeof(words));
     if (r->retry_ms == 0)
         (void)log_err(error, "recording is interrupted");
     r->retry_ms = nvr_clock_mono_ms() + r->retry_after_ms;
@@ -319,6 +299,22 @@ static void skip(struct nvr_recorder *r)
     (void)e; /* peek answers for it in the next round */
 }
 
+/* Nothing came for a while. A picture that needs those before it cannot begin a file: then the file
+ * spans the hole, and only this report says that nothing was recorded in it. */
+static void tell_hole(struct nvr_recorder *r, const struct nvr_ring_entry *entry,
+                      enum nvr_segment_action action)
+{
+    struct report report = {.kind = REPORT_GAP,
+                            .from_us = r->shown_us,
+                            .to_us = entry->dts_us,
+                            .cause = action == NVR_SEGMENT_APPEND ? NVR_RECORDER_FROZEN
+                                                                  : NVR_RECORDER_SILENT};
+
+    if (entry->flags & NVR_RING_HOLE && r->writer && !r->gap_us && r->shown_us &&
+        report.from_us < report.to_us)
+        send_report(r, &report);
+}
+
 static void handle_entry(struct nvr_recorder *r, const struct nvr_ring_entry *entry)
 {
     enum nvr_segment_action action;
@@ -331,6 +327,9 @@ static void handle_entry(struct nvr_recorder *r, const struct nvr_ring_entry *en
     if (r->writer)
         r->cut.bytes = nvr_segment_writer_get_size(r->writer);
     action = nvr_segment_decide(&r->cut, entry);
+    tell_hole(r, entry, action);
+    if (!(entry->flags & NVR_RING_AUDIO_ONLY))
+        r->shown_us = entry->dts_us + entry->duration_us;
     if (r->retry_ms && nvr_clock_mono_ms() < r->retry_ms)
         action = NVR_SEGMENT_SKIP;
     if (action == NVR_SEGMENT_BEGIN && begin_file(r, entry) < 0)
@@ -449,7 +448,7 @@ static void begin_window(struct nvr_recorder *r)
     while ((!r->reader || next_ring_reaches(r, from_us)) && next_ring(r))
         continue;
     r->gate.is_open = true;
-    r->last_us = r->seen_us = 0;
+    r->last_us = r->seen_us = r->shown_us = 0;
     if (!r->reader)
         return;
     if (nvr_ring_reader_seek_before(r->reader, from_us) < 0)
@@ -737,7 +736,7 @@ void nvr_recorder_get_state(struct nvr_recorder *r, struct nvr_recorder_state *r
     *ret_state = r->state;
     (void)pthread_mutex_unlock(&r->lock);
     if (is_hung(r))
-        disk_words(-ETIMEDOUT, ret_state->error, sizeof(ret_state->error));
+        nvr_trouble_disk_words(-ETIMEDOUT, ret_state->error, sizeof(ret_state->error));
 }
 
 void nvr_recorder_check(struct nvr_recorder *r)

@@ -29,6 +29,9 @@ struct nvr_recorder;
 enum nvr_recorder_cause {
     NVR_RECORDER_OVERLOAD, /* the machine was too slow */
     NVR_RECORDER_DISK,     /* the disk was full, broken, or did not answer */
+    NVR_RECORDER_SILENT,   /* the camera sent nothing; another file begins behind it */
+    NVR_RECORDER_FROZEN,   /* the camera sent nothing; the file goes on over it, for want of a key
+                              frame to begin another one with */
 };
 
 struct nvr_recorder_handlers {

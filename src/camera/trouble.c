@@ -1,9 +1,11 @@
 #include "src/camera/trouble.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/macros.h"
 
@@ -84,4 +86,26 @@ void nvr_trouble_set_lockout(struct nvr_trouble *trouble, int64_t until_ms)
                    "account, no further attempt is made until %02d:%02d UTC. A changed password "
                    "or \"restart\" tries at once.",
                    t.hour, t.minute);
+}
+
+void nvr_trouble_disk_words(int error, char *dst, size_t dst_size)
+{
+    const char *what = nvr_strerror(error);
+
+    if (error == -ENOSPC || error == -EDQUOT)
+        what = "the disk is full";
+    else if (error == -EROFS)
+        what = "the disk is read-only";
+    else if (error == -EIO)
+        what = "the disk reports an error";
+    else if (error == -EACCES || error == -EPERM)
+        what = "no permission to write into the recordings folder";
+    else if (error == -ENOENT)
+        what = "the recordings folder is gone";
+    else if (error == -ETIMEDOUT)
+        what = "the disk does not answer";
+    (void)nvr_fmt(dst, dst_size,
+                  "Recording is interrupted: %s. Live view goes on; recording resumes by itself "
+                  "when writing works again.",
+                  what);
 }

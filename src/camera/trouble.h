@@ -3,6 +3,7 @@
 #define NVR_CAMERA_TROUBLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define NVR_TROUBLE_TEXT_SIZE 320
@@ -43,5 +44,8 @@ bool nvr_trouble_is_vague(enum nvr_trouble_code code);
 void nvr_trouble_set(struct nvr_trouble *trouble, enum nvr_trouble_code code, const char *text);
 /* The message of the circuit breaker. */
 void nvr_trouble_set_lockout(struct nvr_trouble *trouble, int64_t until_ms);
+
+/* Why nothing can be recorded, for people; error: of a call to the disk. */
+void nvr_trouble_disk_words(int error, char *dst, size_t dst_size);
 
 #endif

@@ -181,12 +181,16 @@ static void on_recording(bool recording, const char *error, void *arg)
 
 static void on_gap(int64_t from_us, int64_t to_us, enum nvr_recorder_cause cause, void *arg)
 {
+    static const char *const names[] = {[NVR_RECORDER_OVERLOAD] = "overload",
+                                        [NVR_RECORDER_DISK] = "disk",
+                                        [NVR_RECORDER_SILENT] = "network",
+                                        [NVR_RECORDER_FROZEN] = "network"};
     struct worker *w = arg;
 
     nvr_child_tell(w->child, "gap",
-                   json_pack("{s:I, s:I, s:s}", "from_ms", (json_int_t)(from_us / 1000), "to_ms",
-                             (json_int_t)(to_us / 1000), "cause",
-                             cause == NVR_RECORDER_DISK ? "disk" : "overload"),
+                   json_pack("{s:I, s:I, s:s, s:b}", "from_ms", (json_int_t)(from_us / 1000),
+                             "to_ms", (json_int_t)(to_us / 1000), "cause", names[cause], "inside",
+                             cause == NVR_RECORDER_FROZEN),
                    -1);
 }
 

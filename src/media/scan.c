@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "lib/media/checksum.h"
 #include "lib/media/fmp4.h"
+#include "lib/media/holes.h"
 #include "lib/media/stamp.h"
 
 NVR_LOG_TOPIC("index");
@@ -29,7 +30,8 @@ struct scan {
     uint8_t *buffer; /* HEAD_MAX bytes */
     struct nvr_fmp4_init init;
     struct nvr_segment segment;
-    int video;        /* track index, -1: none */
+    int video; /* track index, -1: none */
+    struct nvr_holes holes;
     bool may_be_zero; /* JPEG: a plain picture may be a row of zeros */
 };
 
@@ -103,6 +105,20 @@ static int scan_fragment(struct scan *s, uint64_t offset, struct nvr_fmp4_fragme
     }
 }
 
+static void look_for_hole(struct scan *s, int64_t at_us)
+{
+    struct nvr_segment *segment = &s->segment;
+    int64_t from_us;
+
+    if (!nvr_holes_add(&s->holes, at_us, &from_us) ||
+        segment->holes_count == NVR_SEGMENT_HOLES_MAX ||
+        at_us - segment->start_us > UINT32_MAX * INT64_C(1000))
+        return;
+    segment->holes[segment->holes_count++] =
+        (struct nvr_segment_hole){.from_ms = (uint32_t)((from_us - segment->start_us) / 1000),
+                                  .to_ms = (uint32_t)((at_us - segment->start_us) / 1000)};
+}
+
 static int add_fragment(struct scan *s, uint64_t offset, const struct nvr_fmp4_fragment *fragment)
 {
     struct nvr_segment *segment = &s->segment;
@@ -128,6 +144,7 @@ static int add_fragment(struct scan *s, uint64_t offset, const struct nvr_fmp4_f
         nvr_stamp_to_us((int64_t)fragment->tfdt[s->video], s->init.tracks[s->video].timescale);
     const uint32_t ms = (uint32_t)NVR_MAX((at_us - segment->start_us) / 1000, (int64_t)0);
 
+    look_for_hole(s, at_us);
     (void)nvr_segment_add_digest(segment, ms, offset); /* summed up by checksum() */
     return fragment->key ? nvr_segment_add_key(segment, ms, offset) : 0;
 }
@@ -243,6 +260,7 @@ static int scan_again(struct scan *s)
     nvr_segment_done(&s->segment);
     memcpy(s->segment.path, path, sizeof(path));
     s->video = -1;
+    s->holes = (struct nvr_holes){0};
     return scan_all(s);
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/base/log.h"
 #include "lib/media/timeline.h"
+#include "lib/store/causes.h"
 #include "src/storage/exports_private.h"
 
 NVR_LOG_TOPIC("export");
@@ -52,6 +53,14 @@ static int add_span(int64_t start_ms, int64_t end_ms, int64_t size, void *arg)
     return nvr_ranges_add(&e->ranges, from, to, NVR_TIMELINE_JOIN_MS);
 }
 
+/* A file goes on over it, and yet nothing is to be seen. */
+static int remove_silence(const struct nvr_cause_period *period, void *arg)
+{
+    struct estimating *e = arg;
+
+    return period->inside ? nvr_ranges_remove(&e->ranges, period->start_ms, period->end_ms) : 0;
+}
+
 static int add_gaps(struct estimating *e)
 {
     struct nvr_ranges gaps = {0};
@@ -76,6 +85,8 @@ static int add_item(struct estimating *e, struct nvr_db *db, const struct nvr_ex
     nvr_ranges_done(&e->ranges);
     e->ranges = (struct nvr_ranges){0};
     r = nvr_recordings_spans(db, item->camera, item->start_ms, item->end_ms, add_span, e);
+    if (r == 0)
+        r = nvr_causes_each(db, item->camera, item->start_ms, item->end_ms, remove_silence, e);
     if (r == 0)
         r = add_gaps(e);
     e->estimate.recorded_ms += nvr_ranges_total_ms(&e->ranges);

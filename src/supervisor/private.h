@@ -28,6 +28,7 @@
 #define ZYGOTES_RETIRED_MAX 8
 #define WARNINGS_MAX 32
 #define STREAMS 2 /* main, sub */
+#define SEGMENT_HOLES_MAX 64
 
 enum camera_status { CAMERA_STARTING, CAMERA_ONLINE, CAMERA_OFFLINE, CAMERA_ERROR };
 
@@ -258,10 +259,22 @@ void recording_get_rolls(const struct nvr_supervisor *sv, const char *id, int64_
                          int64_t *ret_post_ms);
 
 /* segment.c: a finished file → row → acknowledgement */
+struct segment_holes {
+    size_t count;
+    struct {
+        int64_t start_ms, end_ms;
+    } items[SEGMENT_HOLES_MAX];
+};
+
 NVR_CHECK int segment_parse(const char *camera_id, const json_t *params,
                             struct nvr_recording *ret_recording);
 void segment_store(struct camera *camera, const struct nvr_rpc_request *request);
 /* In a write job: the row, with the marks that triggers and protected ranges leave on it. */
+/* The silences that role index found in the file of a segment. 0 or -EINVAL. */
+NVR_CHECK int segment_parse_holes(const json_t *params, const struct nvr_recording *recording,
+                                  struct segment_holes *ret_holes);
+NVR_CHECK int segment_write_holes(struct nvr_db *db, const char *camera_id,
+                                  const struct segment_holes *holes);
 NVR_CHECK int segment_write_row(struct nvr_db *db, struct nvr_recording *recording, int64_t pre_ms,
                                 int64_t post_ms);
 

@@ -262,14 +262,16 @@ struct upsert {
     struct reconcile *reconcile;
     int64_t pre_ms, post_ms;
     int result;
+    struct segment_holes holes;
     struct nvr_recording recording;
 };
 
 static int write_row(struct nvr_db *db, void *arg)
 {
     struct upsert *upsert = arg;
+    const int r = segment_write_row(db, &upsert->recording, upsert->pre_ms, upsert->post_ms);
 
-    return segment_write_row(db, &upsert->recording, upsert->pre_ms, upsert->post_ms);
+    return r < 0 ? r : segment_write_holes(db, upsert->recording.camera_id, &upsert->holes);
 }
 
 static void row_done(void *arg)
@@ -309,6 +311,8 @@ static int store_result(struct reconcile *rc, const char *path, const json_t *re
     bool repaired = false;
     int r = upsert ? segment_parse(rc->turn.id, result, &upsert->recording) : -ENOMEM;
 
+    if (r == 0)
+        r = segment_parse_holes(result, &upsert->recording, &upsert->holes);
     if (r == 0 && strcmp(upsert->recording.file_path, path) != 0)
         r = -EPROTO;
     if (r == 0) {

@@ -90,7 +90,7 @@ void recording_cause(const struct recording_view *view, const struct recording_s
     else if (view->status == RECORDING_STARTING)
         keep(before, "The process of this camera is being started.", ret_state);
     else if (view->silent)
-        set(ret_state, NVR_CAUSE_NETWORK, "No picture arrives from the camera.");
+        set(ret_state, NVR_CAUSE_NETWORK, RECORDING_SILENT_WORDS);
     else if (!view->active)
         keep(before, "No picture that a file can begin with has come yet.", ret_state);
 }

@@ -8,6 +8,7 @@
 #include "lib/media/gaps.h"
 
 #define RECORDING (-1) /* no cause: it is recorded */
+#define RECORDING_SILENT_WORDS "No picture arrives from the camera."
 
 enum recording_status { RECORDING_STARTING, RECORDING_ONLINE, RECORDING_OFFLINE };
 

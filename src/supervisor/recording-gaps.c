@@ -32,12 +32,16 @@ struct cause_write {
     char camera_id[NVR_SLUG_SIZE];
     struct recording_state state;
     int64_t start_ms, end_ms; /* end 0: a change of the state */
+    bool inside;
 };
 
 static int write_cause(struct nvr_db *db, void *arg)
 {
     const struct cause_write *write = arg;
 
+    if (write->inside)
+        return nvr_causes_add_inside(db, write->camera_id, write->start_ms, write->end_ms,
+                                     (enum nvr_cause)write->state.cause, write->state.detail);
     if (write->end_ms)
         return nvr_causes_add(db, write->camera_id, write->start_ms, write->end_ms,
                               (enum nvr_cause)write->state.cause, write->state.detail);
@@ -54,13 +58,14 @@ static void on_written(int result, void *arg)
 }
 
 static void store_cause(const struct camera *camera, const struct recording_state *state,
-                        int64_t start_ms, int64_t end_ms)
+                        int64_t start_ms, int64_t end_ms, bool inside)
 {
     struct cause_write *write = malloc(sizeof(*write));
     int r = -ENOMEM;
 
     if (write) {
-        *write = (struct cause_write){.state = *state, .start_ms = start_ms, .end_ms = end_ms};
+        *write = (struct cause_write){
+            .state = *state, .start_ms = start_ms, .end_ms = end_ms, .inside = inside};
         memcpy(write->camera_id, camera->config.id, sizeof(write->camera_id));
         r = nvr_store_write(camera->supervisor->store, write_cause, on_written, write);
     }
@@ -190,7 +195,7 @@ static void change(struct camera *camera, const struct recording_state *state, i
     /* The first words were said before the reason was understood. */
     if (same_cause && at_ms - watch->since_ms < RECORDING_DETAIL_MS && at_ms >= watch->since_ms) {
         watch->state = *state;
-        store_cause(camera, state, watch->since_ms, 0);
+        store_cause(camera, state, watch->since_ms, 0, false);
         return;
     }
     if (was_gap && (watch->announced || at_ms - watch->since_ms >= NVR_TIMELINE_JOIN_MS))
@@ -199,7 +204,7 @@ static void change(struct camera *camera, const struct recording_state *state, i
     watch->since_ms = at_ms;
     watch->announced = false;
     watch->known = true;
-    store_cause(camera, state, at_ms, 0);
+    store_cause(camera, state, at_ms, 0, false);
 }
 
 void recording_gaps_update(struct camera *camera)
@@ -260,12 +265,15 @@ void recording_gaps_report(struct camera *camera, const json_t *params)
     static const char *const words[NVR_CAUSES_COUNT] = {
         [NVR_CAUSE_OVERLOAD] = "The disk was too slow: pictures were lost.",
         [NVR_CAUSE_DISK] = "The disk did not take the pictures.",
+        [NVR_CAUSE_NETWORK] = RECORDING_SILENT_WORDS,
     };
     struct recording_state state = {.cause = NVR_CAUSE_OVERLOAD};
     const char *name = "overload";
     int64_t from_ms = 0;
     int64_t to_ms = 0;
+    bool inside = false;
 
+    (void)nvr_json_get_bool(params, "inside", &inside);
     (void)nvr_json_get_str(params, "cause", &name);
     state.cause = nvr_cause_parse(name);
     if (state.cause < 0 ||
@@ -277,7 +285,7 @@ void recording_gaps_report(struct camera *camera, const json_t *params)
     }
     (void)snprintf(state.detail, sizeof(state.detail), "%s",
                    words[state.cause] ? words[state.cause] : "");
-    store_cause(camera, &state, from_ms, to_ms);
+    store_cause(camera, &state, from_ms, to_ms, inside);
     publish(camera, &state, from_ms, NVR_MAX(to_ms, from_ms + 1));
 }
 

@@ -6,6 +6,7 @@
 #include "lib/base/file.h"
 #include "lib/base/hex.h"
 #include "lib/base/log.h"
+#include "lib/store/causes.h"
 #include "lib/store/retention.h"
 #include "src/supervisor/private.h"
 
@@ -143,6 +144,40 @@ int segment_parse(const char *camera_id, const json_t *params, struct nvr_record
     if (get_digests(json_object_get(params, "digests"), recording) < 0)
         return -EINVAL;
     return get_keys(json_object_get(params, "keyframes"), recording);
+}
+
+int segment_parse_holes(const json_t *params, const struct nvr_recording *recording,
+                        struct segment_holes *ret_holes)
+{
+    const json_t *list = json_object_get(params, "holes");
+    const size_t count = json_array_size(list);
+    const int64_t length_ms = recording->end_ms - recording->start_ms;
+
+    ret_holes->count = 0;
+    if ((list && !json_is_array(list)) || count > SEGMENT_HOLES_MAX)
+        return -EINVAL;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *pair = json_array_get(list, i);
+        const json_int_t from_ms = json_integer_value(json_array_get(pair, 0));
+        const json_int_t to_ms = json_integer_value(json_array_get(pair, 1));
+
+        if (json_array_size(pair) != 2 || from_ms < 0 || to_ms <= from_ms || to_ms > length_ms)
+            return -EINVAL;
+        ret_holes->items[i].start_ms = recording->start_ms + from_ms;
+        ret_holes->items[i].end_ms = recording->start_ms + to_ms;
+    }
+    ret_holes->count = count;
+    return 0;
+}
+
+int segment_write_holes(struct nvr_db *db, const char *camera_id, const struct segment_holes *holes)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < holes->count && r == 0; i++)
+        r = nvr_causes_add_inside(db, camera_id, holes->items[i].start_ms, holes->items[i].end_ms,
+                                  NVR_CAUSE_NETWORK, RECORDING_SILENT_WORDS);
+    return r;
 }
 
 /* A clock that was set back lets a second file begin in the same millisecond: it goes in behind the

@@ -139,6 +139,46 @@ class Gaps(harness.TestCase):
         self.assertGreater(gap["end"] - gap["start"], 6000)
         self.assertLess(gap["end"] - gap["start"], 18000)
 
+    def test_short_silence(self):
+        """The connection stands: what was sent is recorded, the silence is a gap, whether a file
+        spans it or not."""
+        # The silence of 10.5 to 14 s begins in the middle of a group of pictures, and ends in one.
+        _, server = self.begin(f"cam/main {media('h264.mp4')} stall=14:3.5", timeout_seconds=10)
+
+        def reached():
+            item = self.timeline(server)
+            found = [gap for gap in item["gaps"] if gap["end"] - gap["start"] > 1500]
+            assert len(found) >= 2 and item["ranges"][-1][1] > found[1]["end"] + 1000, item
+            return item
+        item = wait_until(reached, 90, "two silences")
+        found = [gap for gap in item["gaps"] if gap["end"] - gap["start"] > 1500]
+        for gap in found[:2]:
+            self.assertEqual((gap["cause"], gap["detail"]),
+                             ("network", "No picture arrives from the camera."), item["gaps"])
+            self.assertGreater(gap["end"] - gap["start"], 2500)
+            self.assertLess(gap["end"] - gap["start"], 4500)
+        self.assertLess(abs(found[1]["start"] - found[0]["start"] - 14000), 1000)
+        status = server.api.camera("cam")
+        self.assertEqual(status["worker"]["restarts"], 0)
+        self.check_gaps_and_coverage(server, item)
+        # An index that is made anew from the files says the same of what files span.
+        spanned = [gap for gap in found[:2] for row in server.api.recordings("cam")
+                   if row["start"] < gap["start"] and row["end"] > gap["end"]]
+        server.terminate()
+        for name in os.listdir(server.data):
+            if name.startswith("nvr.db"):
+                os.remove(os.path.join(server.data, name))
+        subprocess.run([os.path.join(harness.BIN, "nvr"), "recordings", "reindex", "--config",
+                        server.config, "--data", server.data], check=True, timeout=60,
+                       capture_output=True)
+        server.start()
+        again = self.timeline(server)
+        for gap in spanned:
+            same = self.gap_of(again, gap["start"], gap["end"])
+            self.assertLess(abs(same["start"] - gap["start"]), 200, again["gaps"])
+            self.assertLess(abs(same["end"] - gap["end"]), 50, again["gaps"])
+        self.assertTrue(spanned, "a file spans a silence")
+
     def test_wrong_password(self):
         camera = self.simcam(f"cam/main {media('h264.mp4')} auth=me:right")
         server = self.nvr()

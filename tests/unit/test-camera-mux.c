@@ -24,6 +24,7 @@
 #include "lib/media/stamp.h"
 #include "src/camera/mux.h"
 #include "src/camera/recorder.h"
+#include "src/media/scan.h"
 
 #define FRAME 6000 /* 15 fps */
 
@@ -46,6 +47,11 @@ struct bench {
     int rings, fragments, segments;
     int64_t pts, audio_pts, wall_us;
     struct nvr_segment last;
+    struct {
+        int64_t from_us, to_us;
+        enum nvr_recorder_cause cause;
+    } gap; /* the newest */
+    int gaps;
     bool told_error;
 };
 
@@ -294,9 +300,13 @@ static void on_state(bool recording, const char *error, void *arg)
 
 static void on_gap(int64_t from_us, int64_t to_us, enum nvr_recorder_cause cause, void *arg)
 {
-    (void)cause;
-    (void)arg;
+    struct bench *b = arg;
+
     assert_true(from_us < to_us);
+    b->gap.from_us = from_us;
+    b->gap.to_us = to_us;
+    b->gap.cause = cause;
+    b->gaps++;
 }
 
 static void begin_recorder(struct bench *b)
@@ -413,6 +423,97 @@ static void fragments_become_files_with_true_checksums(void **state)
     end_bench(&b);
 }
 
+/* Two groups of pictures with nothing for 4 s before picture at of the second one. */
+static void record_a_silence(struct bench *b, int at)
+{
+    begin_recorder(b);
+    begin_bench(b, true, false);
+    for (int i = 0; i < 60; i++) {
+        if (i == at) {
+            b->pts += 4 * 90000;
+            b->wall_us += 4000000;
+        }
+        assert_int_equal(feed(b, i % 30 == 0, NULL, 0, 1000), 0);
+        nvr_recorder_kick(b->recorder);
+    }
+    end_recorder(b);
+    assert_int_equal(b->gaps, 1);
+    assert_in_range(b->gap.to_us - b->gap.from_us, 3990000, 4010000);
+}
+
+static void behind_a_silence_another_file_begins(void **state)
+{
+    struct bench b = {0};
+
+    (void)state;
+    record_a_silence(&b, 30);
+    assert_int_equal(b.gap.cause, NVR_RECORDER_SILENT);
+    assert_int_equal(b.segments, 2);
+    assert_int_equal(b.last.frames, 30);
+    assert_int_equal(b.last.start_us, b.gap.to_us);
+    remove_files(&b);
+    nvr_segment_done(&b.last);
+    end_bench(&b);
+}
+
+/* No picture is lost, and whoever reads the file back comes to the same hole. */
+static void without_a_key_frame_the_file_goes_on_over_a_silence(void **state)
+{
+    struct bench b = {0};
+    struct nvr_segment again;
+    bool repaired;
+    int fd;
+
+    (void)state;
+    record_a_silence(&b, 45);
+    assert_int_equal(b.gap.cause, NVR_RECORDER_FROZEN);
+    assert_int_equal(b.segments, 1);
+    assert_int_equal(b.last.frames, 60);
+    fd = open(b.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(nvr_scan_file(fd, b.last.path + sizeof("door/") - 1, &again, &repaired), 0);
+    (void)close(fd);
+    assert_int_equal(again.holes_count, 1);
+    assert_in_range(again.start_us + again.holes[0].from_ms * INT64_C(1000), b.gap.from_us - 20000,
+                    b.gap.from_us + 20000);
+    assert_in_range(again.start_us + again.holes[0].to_ms * INT64_C(1000), b.gap.to_us - 1000,
+                    b.gap.to_us);
+    nvr_segment_done(&again);
+    remove_files(&b);
+    nvr_segment_done(&b.last);
+    end_bench(&b);
+}
+
+/* A picture every three seconds: that is what it sends. */
+static void slow_cameras_have_no_holes(void **state)
+{
+    struct bench b = {0};
+    struct nvr_ring_entry entry;
+
+    (void)state;
+    begin_recorder(&b);
+    begin_bench(&b, true, false);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(feed(&b, true, NULL, 0, 1000), 0);
+        b.pts += 3 * 90000 - FRAME;
+        b.wall_us += 3000000 - 66667;
+        nvr_recorder_kick(b.recorder);
+    }
+    assert_int_equal(nvr_ring_reader_seek_time(b.reader, 0), 0);
+    while (nvr_ring_reader_peek(b.reader, &entry) == 1) {
+        const uint8_t *data;
+
+        assert_false(entry.flags & NVR_RING_HOLE);
+        assert_int_equal(!!(entry.flags & NVR_RING_DISCONTINUITY), entry.sequence == 1);
+        assert_int_equal(nvr_ring_reader_next_borrow(b.reader, &entry, &data), 1);
+    }
+    end_recorder(&b);
+    assert_int_equal(b.gaps, 0);
+    remove_files(&b);
+    nvr_segment_done(&b.last);
+    end_bench(&b);
+}
+
 /* A disk that is full is played by a limit on the size of files. */
 static void a_full_disk_leaves_whole_fragments_and_is_told(void **state)
 {
@@ -451,6 +552,9 @@ int main(void)
         cmocka_unit_test(a_new_connection_is_a_discontinuity_without_a_new_epoch),
         cmocka_unit_test(the_ring_grows_with_the_bit_rate),
         cmocka_unit_test(fragments_become_files_with_true_checksums),
+        cmocka_unit_test(behind_a_silence_another_file_begins),
+        cmocka_unit_test(without_a_key_frame_the_file_goes_on_over_a_silence),
+        cmocka_unit_test(slow_cameras_have_no_holes),
         cmocka_unit_test(a_full_disk_leaves_whole_fragments_and_is_told),
     };
 

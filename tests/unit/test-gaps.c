@@ -42,9 +42,9 @@ static void names(void **state)
 static void what_no_period_covers_takes_the_neighbour(void **state)
 {
     const struct nvr_cause_period periods[] = {
-        {22000, 60000, NVR_CAUSE_NETWORK, "The camera does not answer in time."},
-        {80000, 85000, NVR_CAUSE_OPERATOR, "stopped"},
-        {86000, 88000, NVR_CAUSE_DISK, "full"},
+        {22000, 60000, NVR_CAUSE_NETWORK, "The camera does not answer in time.", false},
+        {80000, 85000, NVR_CAUSE_OPERATOR, "stopped", false},
+        {86000, 88000, NVR_CAUSE_DISK, "full", false},
     };
     struct nvr_ranges recorded = {0};
     struct nvr_gaps gaps;
@@ -66,8 +66,8 @@ static void what_no_period_covers_takes_the_neighbour(void **state)
 static void without_any_period_the_nearest_counts(void **state)
 {
     const struct nvr_cause_period periods[] = {
-        {10000, 20000, NVR_CAUSE_CAMERA, ""},
-        {50000, 60000, NVR_CAUSE_DISK, ""},
+        {10000, 20000, NVR_CAUSE_CAMERA, "", false},
+        {50000, 60000, NVR_CAUSE_DISK, "", false},
     };
     struct nvr_ranges recorded = {0};
     struct nvr_gaps gaps;
@@ -88,9 +88,11 @@ static void without_any_period_the_nearest_counts(void **state)
 static void the_period_that_began_last_counts(void **state)
 {
     const struct nvr_cause_period periods[] = {
-        {0, OPEN, NVR_CAUSE_OPERATOR, "stopped"}, {1000, 9000, NVR_CAUSE_RETENTION, ""},
-        {2000, 3000, NVR_CAUSE_OVERLOAD, ""},     {2500, 2500, NVR_CAUSE_DISK, ""}, /* empty */
-        {4000, 12000, NVR_CAUSE_NETWORK, ""},
+        {0, OPEN, NVR_CAUSE_OPERATOR, "stopped", false},
+        {1000, 9000, NVR_CAUSE_RETENTION, "", false},
+        {2000, 3000, NVR_CAUSE_OVERLOAD, "", false},
+        {2500, 2500, NVR_CAUSE_DISK, "", false}, /* empty */
+        {4000, 12000, NVR_CAUSE_NETWORK, "", false},
     };
     const struct nvr_ranges nothing = {0};
     struct nvr_gaps gaps;
@@ -107,13 +109,36 @@ static void the_period_that_began_last_counts(void **state)
     nvr_gaps_done(&gaps);
 }
 
+/* A file spans 0 to 10 s; in 2 to 4 s nothing came, in 6 to 7 s something did. */
+static void a_silence_is_a_gap_inside_of_a_file(void **state)
+{
+    const struct nvr_cause_period periods[] = {
+        {2000, 4000, NVR_CAUSE_NETWORK, "silent", true},
+        {6000, 7000, NVR_CAUSE_OVERLOAD, "", false},
+    };
+    struct nvr_ranges recorded = {0};
+    struct nvr_gaps gaps;
+
+    (void)state;
+    add(&recorded, 0, 10000);
+    assert_int_equal(nvr_gaps_find(&recorded, periods, 2, 0, 10000, &gaps), 0);
+    assert_int_equal(recorded.count, 1);
+    assert_int_equal(gaps.count, 1);
+    expect_gap(&gaps.items[0], 2000, 4000, NVR_CAUSE_NETWORK);
+    nvr_gaps_done(&gaps);
+    assert_int_equal(nvr_gaps_find(&recorded, periods, 2, 3000, 10000, &gaps), 0);
+    expect_gap(&gaps.items[0], 3000, 4000, NVR_CAUSE_NETWORK);
+    nvr_gaps_done(&gaps);
+    nvr_ranges_done(&recorded);
+}
+
 static void touching_ones_that_say_the_same_are_one(void **state)
 {
     const struct nvr_cause_period periods[] = {
-        {0, 1000, NVR_CAUSE_NETWORK, "a"},
-        {1000, 2000, NVR_CAUSE_NETWORK, "a"},
-        {2000, 3000, NVR_CAUSE_NETWORK, "b"},
-        {3000, 4000, NVR_CAUSE_CAMERA, "b"},
+        {0, 1000, NVR_CAUSE_NETWORK, "a", false},
+        {1000, 2000, NVR_CAUSE_NETWORK, "a", false},
+        {2000, 3000, NVR_CAUSE_NETWORK, "b", false},
+        {3000, 4000, NVR_CAUSE_CAMERA, "b", false},
     };
     const struct nvr_ranges nothing = {0};
     struct nvr_gaps gaps;
@@ -242,6 +267,7 @@ int main(void)
         cmocka_unit_test(what_no_period_covers_takes_the_neighbour),
         cmocka_unit_test(without_any_period_the_nearest_counts),
         cmocka_unit_test(the_period_that_began_last_counts),
+        cmocka_unit_test(a_silence_is_a_gap_inside_of_a_file),
         cmocka_unit_test(touching_ones_that_say_the_same_are_one),
         cmocka_unit_test(recorded_and_gaps_are_wall_time),
     };

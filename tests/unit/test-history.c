@@ -6,6 +6,7 @@
 struct cause_task {
     int64_t start_ms, end_ms;
     enum nvr_cause cause;
+    bool inside;
 };
 
 static int run_cause(struct nvr_db *db, void *arg)
@@ -14,12 +15,14 @@ static int run_cause(struct nvr_db *db, void *arg)
 
     if (!task->end_ms)
         return nvr_causes_change(db, "door", (int)task->cause, "why", task->start_ms);
+    if (task->inside)
+        return nvr_causes_add_inside(db, "door", task->start_ms, task->end_ms, task->cause, "why");
     return nvr_causes_add(db, "door", task->start_ms, task->end_ms, task->cause, "why");
 }
 
 static void put_cause(struct fixture *f, enum nvr_cause cause, int64_t start_ms, int64_t end_ms)
 {
-    struct cause_task task = {start_ms, end_ms, cause};
+    struct cause_task task = {start_ms, end_ms, cause, false};
 
     assert_int_equal(nvr_store_write(f->store, run_cause, NULL, &task), 0);
     assert_int_equal(nvr_store_flush(f->store, 5000), 0);
@@ -84,6 +87,36 @@ static void known_from_the_first_to_the_last(void **state)
     /* the table's open period ends where recording goes on */
     expect_gap(&history, 1, T0 + 20000, T0 + 60000, NVR_CAUSE_NETWORK);
     assert_string_equal(nvr_history_detail(&history, &history.gaps.items[1]), "why");
+    nvr_history_done(&history);
+}
+
+/* The camera was silent while its file stayed open, once in a finished one, once in the newest. */
+static void a_silence_inside_of_a_file_is_a_gap(void **state)
+{
+    struct fixture *f = *state;
+    const struct nvr_recording_view now = {.file_start_ms = T0 + 20000,
+                                           .file_end_ms = T0 + 30000,
+                                           .known_until_ms = T0 + 30000,
+                                           .cause = -1,
+                                           .since_ms = T0};
+    struct cause_task first = {T0 + 4000, T0 + 7000, NVR_CAUSE_NETWORK, true};
+    struct cause_task second = {T0 + 24000, T0 + 26000, NVR_CAUSE_NETWORK, true};
+    struct nvr_history history;
+
+    add(f, "door", T0, 10000);
+    add(f, "door", T0 + 10000, 10000);
+    put_cause(f, NVR_CAUSE_OVERLOAD, T0 + 12000, T0 + 13000); /* what is recorded wins over it */
+    assert_int_equal(nvr_store_write(f->store, run_cause, NULL, &first), 0);
+    assert_int_equal(nvr_store_write(f->store, run_cause, NULL, &first), 0); /* told again */
+    assert_int_equal(nvr_store_write(f->store, run_cause, NULL, &second), 0);
+    assert_int_equal(nvr_store_flush(f->store, 5000), 0);
+    history = read_span(f, T0, T0 + 100000, &now);
+    assert_int_equal(history.gaps.count, 2);
+    expect_gap(&history, 0, T0 + 4000, T0 + 7000, NVR_CAUSE_NETWORK);
+    expect_gap(&history, 1, T0 + 24000, T0 + 26000, NVR_CAUSE_NETWORK);
+    assert_int_equal(history.rows.count, 2);
+    assert_int_equal(history.rows.items[0].end_ms, T0 + 4000);
+    assert_int_equal(nvr_ranges_total_ms(&history.recorded), 25000);
     nvr_history_done(&history);
 }
 
@@ -169,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(nothing_known),
         T(known_from_the_first_to_the_last),
+        T(a_silence_inside_of_a_file_is_a_gap),
         T(now_is_known_better_than_the_table),
         T(edges_of_the_span),
         T(parts_add_up),

@@ -122,14 +122,36 @@ static void many_segments_share_out_the_day(void **state)
     nvr_ranges_done(&ranges);
 }
 
+static void what_is_removed_cuts(void **state)
+{
+    struct nvr_ranges ranges = {0};
+
+    (void)state;
+    assert_int_equal(nvr_ranges_add(&ranges, 0, 10000, 0), 0);
+    assert_int_equal(nvr_ranges_add(&ranges, 20000, 30000, 0), 0);
+    assert_int_equal(nvr_ranges_remove(&ranges, 10000, 20000), 0);
+    assert_int_equal(nvr_ranges_remove(&ranges, 5000, 5000), 0);
+    assert_int_equal(ranges.count, 2);
+    assert_int_equal(nvr_ranges_remove(&ranges, 4000, 6000), 0);
+    assert_int_equal(ranges.count, 3);
+    assert_int_equal(ranges.items[0].end_ms, 4000);
+    assert_int_equal(ranges.items[1].start_ms, 6000);
+    assert_int_equal(nvr_ranges_remove(&ranges, 8000, 25000), 0);
+    assert_int_equal(ranges.count, 3);
+    assert_int_equal(ranges.items[1].end_ms, 8000);
+    assert_int_equal(ranges.items[2].start_ms, 25000);
+    assert_int_equal(nvr_ranges_total_ms(&ranges), 4000 + 2000 + 5000);
+    assert_int_equal(nvr_ranges_remove(&ranges, 0, 30000), 0);
+    assert_int_equal(ranges.count, 0);
+    nvr_ranges_done(&ranges);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_holes_join),
-        cmocka_unit_test(touching_ranges_join_even_at_zero),
-        cmocka_unit_test(ranges_are_cut),
-        cmocka_unit_test(gaps_are_what_is_left),
-        cmocka_unit_test(many_segments_share_out_the_day),
+        cmocka_unit_test(small_holes_join),     cmocka_unit_test(touching_ranges_join_even_at_zero),
+        cmocka_unit_test(ranges_are_cut),       cmocka_unit_test(gaps_are_what_is_left),
+        cmocka_unit_test(what_is_removed_cuts), cmocka_unit_test(many_segments_share_out_the_day),
     };
 
     return cmocka_run_group_tests_name("timeline", tests, NULL, NULL);
