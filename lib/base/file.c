@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/io.h"
+
 #define READ_STEP 65536
 
 int nvr_file_read(const char *path, struct nvr_buf *buf)
@@ -90,11 +92,9 @@ int nvr_fsync_parent(const char *path)
 
     if (parent_of(path, parent) < 0)
         return -ENAMETOOLONG;
-    NVR_AUTO_FD int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    NVR_AUTO_FD int fd = nvr_io_openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0);
 
-    if (fd < 0)
-        return -errno;
-    return nvr_sys(fsync(fd));
+    return fd < 0 ? fd : nvr_io_fsync(fd);
 }
 
 int nvr_file_write_atomic(const char *path, const void *data, size_t len, mode_t mode)

@@ -121,10 +121,11 @@ static int make_folders(const struct keeper_place *place, const char *path)
     for (char *slash = strchr(full + root, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         r = nvr_io_mkdirat(AT_FDCWD, full, FOLDER_MODE);
-        if (r == 0)
+        /* One that is there already may be from a try whose fsync() failed. */
+        if (r == 0 || r == -EEXIST)
             r = nvr_fsync_parent(full);
         *slash = '/';
-        if (r < 0 && r != -EEXIST)
+        if (r < 0)
             return r;
     }
     return 0;

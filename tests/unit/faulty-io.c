@@ -18,7 +18,7 @@
 /* A name that was made while the table was in place. */
 struct node {
     ino_t parent, inode;
-    char name[64];
+    char name[256]; /* absolute where it was named so */
     bool is_folder, name_synced, gone;
     uint64_t synced_bytes;
 };
