@@ -274,9 +274,9 @@ void keeper_stop(struct keeper *keeper)
         return;
     keeper->stopping = true;
     keeper->ready = false;
-    /* What is under way ends with the process: its connection closes. */
-    if (keeper->service)
-        nvr_service_want(keeper->service, false);
+    /* What is under way ends with the process: its connection closes. The service is the
+     * supervisor's, which is gone before this is freed. */
+    nvr_service_stop(NVR_TAKE(keeper->service));
     storage_timer_free(NVR_TAKE(keeper->timer));
     fail_waiting(keeper, INT64_MAX, -ECANCELED);
 }
@@ -290,7 +290,6 @@ void keeper_free(struct keeper *keeper)
 {
     if (!keeper)
         return;
-    nvr_service_stop(keeper->service);
     storage_timer_free(keeper->timer);
     json_decref(keeper->setup);
     free(keeper);

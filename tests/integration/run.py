@@ -25,8 +25,8 @@ import harness  # noqa: E402
 FILE_LIMIT_S = 600
 ENDING_S = 10  # what is about to end when a file has ended
 # They begin first, so that no long one is left to run alone at the end; the others follow by name.
-LONG = ("test_tiers", "test_tiers_store", "test_storage", "test_retention", "test_gaps", "test_faults", "test_modes",
-        "test_export", "test_evidence")
+LONG = ("test_tiers_store", "test_tiers", "test_storage", "test_retention", "test_gaps", "test_faults",
+        "test_modes", "test_export", "test_evidence")
 
 
 class Result(unittest.TextTestResult):
