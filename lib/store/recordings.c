@@ -31,7 +31,9 @@ static const char sql_upsert[] =
     "motion=max(motion, ?21), location=?22, seq=?23, chain_prev=?24, chain=?25, signature=?26, "
     "keyframes=?27, digests=?28, checked_ms=?29";
 static const char sql_delete[] = "DELETE FROM recordings WHERE camera_id = ? AND start_ms = ?";
-static const char sql_delete_camera[] = "DELETE FROM recordings WHERE camera_id = ?";
+static const char sql_delete_some[] =
+    "DELETE FROM recordings WHERE camera_id = ?1 AND start_ms IN (SELECT start_ms FROM recordings "
+    "WHERE camera_id = ?1 AND start_ms < ?2 ORDER BY start_ms LIMIT ?3)";
 static const char sql_get[] = SELECT "WHERE camera_id = ? AND start_ms = ?";
 /* A segment that starts later may have been cut short by a reconnection inside an older one: a few
  * rows are looked at, not only the last. */
@@ -58,8 +60,8 @@ static const char sql_totals_each[] = "SELECT camera_id, bytes, segments, first_
                                       "recording_totals ORDER BY camera_id";
 
 const char *const nvr_recordings_queries[] = {
-    sql_upsert,    sql_delete, sql_delete_camera, sql_get,         sql_find,   sql_each,
-    sql_each_keys, sql_spans,  sql_list_all,      sql_list_starts, sql_totals, NULL,
+    sql_upsert,    sql_delete, sql_delete_some, sql_get,         sql_find,   sql_each,
+    sql_each_keys, sql_spans,  sql_list_all,    sql_list_starts, sql_totals, NULL,
 };
 
 void nvr_recording_id(const char *camera_id, int64_t start_ms, char dst[NVR_RECORDING_ID_SIZE])
@@ -194,15 +196,19 @@ int nvr_recordings_delete(struct nvr_db *db, const char *camera_id, int64_t star
     return nvr_db_run(db, s);
 }
 
-int nvr_recordings_delete_camera(struct nvr_db *db, const char *camera_id)
+int nvr_recordings_delete_some(struct nvr_db *db, const char *camera_id, int64_t before_ms,
+                               unsigned limit)
 {
     NVR_AUTO_STATEMENT s = NULL;
-    int r = nvr_db_prepare(db, sql_delete_camera, &s);
+    int r = nvr_db_prepare(db, sql_delete_some, &s);
 
     if (r < 0)
         return r;
     nvr_bind_text(s, 1, camera_id);
-    return nvr_db_run(db, s);
+    nvr_bind_int(s, 2, before_ms);
+    nvr_bind_int(s, 3, limit);
+    r = nvr_db_run(db, s);
+    return r < 0 ? r : sqlite3_changes(db->handle);
 }
 
 static void read_row(sqlite3_stmt *s, struct nvr_recording *row)

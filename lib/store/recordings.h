@@ -63,7 +63,10 @@ NVR_CHECK int nvr_recording_id_parse(const char *id, char camera_id[NVR_SLUG_SIZ
  * of range (longer than NVR_RECORDING_SPAN_MAX_MS, checksum no hex …). */
 NVR_CHECK int nvr_recordings_upsert(struct nvr_db *db, const struct nvr_recording *recording);
 NVR_CHECK int nvr_recordings_delete(struct nvr_db *db, const char *camera_id, int64_t start_ms);
-NVR_CHECK int nvr_recordings_delete_camera(struct nvr_db *db, const char *camera_id);
+/* At most limit of a camera's rows that begin before before_ms. How many went: limit means that
+ * there may be more. In steps, because one job for a month of rows would make others wait. */
+NVR_CHECK int nvr_recordings_delete_some(struct nvr_db *db, const char *camera_id,
+                                         int64_t before_ms, unsigned limit);
 
 /* The row's link; false: it has none. */
 bool nvr_recording_get_link(const struct nvr_recording *recording,

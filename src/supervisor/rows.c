@@ -13,15 +13,25 @@
 
 NVR_LOG_TOPIC("store");
 
+#define ROWS_STEP 500 /* deleted in one job */
+
 struct row_write {
     struct nvr_camera_row row;
     bool log_status;
     char stats[512];
 };
 
+/* Rows first, a few at a time, then the files: what a crash leaves are files, which are indexed
+ * again, never rows without one. A camera may get the same name again meanwhile: what it records is
+ * newer than before_ms. */
 struct camera_delete {
+    struct nvr_supervisor *supervisor;
     char id[NVR_SLUG_SIZE];
     bool recordings;
+    bool begun;
+    bool more; /* rows */
+    int64_t before_ms;
+    int result;
 };
 
 static int write_camera(struct nvr_db *db, void *arg)
@@ -119,13 +129,10 @@ void rows_close_period(struct camera *camera, int64_t at_ms)
 
 /* ---- the end of a camera ---- */
 
-static int delete_rows(struct nvr_db *db, void *arg)
+static int begin_delete(struct nvr_db *db, struct camera_delete *task)
 {
-    const struct camera_delete *task = arg;
     int r = nvr_cameras_delete(db, task->id);
 
-    if (r == 0 && task->recordings)
-        r = nvr_recordings_delete_camera(db, task->id);
     if (r == 0 && task->recordings)
         r = nvr_causes_delete_camera(db, task->id);
     if (r == 0 && task->recordings)
@@ -133,23 +140,45 @@ static int delete_rows(struct nvr_db *db, void *arg)
     return r;
 }
 
+static int delete_rows(struct nvr_db *db, void *arg)
+{
+    struct camera_delete *task = arg;
+    int r = task->begun ? 0 : begin_delete(db, task);
+
+    if (r == 0 && task->recordings)
+        r = nvr_recordings_delete_some(db, task->id, task->before_ms, ROWS_STEP);
+    task->more = r == ROWS_STEP;
+    return NVR_MIN(r, 0);
+}
+
 struct tree_delete {
     uv_work_t work;
+    struct nvr_supervisor *supervisor;
     char path[PATH_MAX];
+    int64_t before_ms;
     int result;
 };
 
+static _Thread_local int64_t newest_s; /* nftw() knows no argument */
+
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
 {
-    (void)st;
+    int r = 0;
+
     (void)where;
-    return type == FTW_DP ? rmdir(path) : unlink(path);
+    if (type == FTW_DP)
+        r = rmdir(path);
+    else if (st->st_mtim.tv_sec <= newest_s)
+        r = unlink(path);
+    /* Folders of a new camera of that name are not empty. */
+    return r < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT ? -1 : 0;
 }
 
 static void delete_tree(uv_work_t *work)
 {
     struct tree_delete *task = work->data;
 
+    newest_s = task->before_ms / 1000;
     /* FTW_PHYS: a link is removed, not followed. */
     // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe without FTW_CHDIR
     if (nftw(task->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
@@ -163,19 +192,74 @@ static void on_tree_deleted(uv_work_t *work, int status)
     (void)status;
     if (task->result < 0)
         (void)log_err(task->result, "remove '%s'", task->path);
+    if (!task->supervisor->stopping)
+        nvr_supervisor_hold_compare(task->supervisor, false);
     free(task);
 }
 
-static void delete_files(struct nvr_supervisor *sv, const char *id)
+/* 0: they go in the pool, and then comparing files and rows is let go on. */
+static int delete_files(struct nvr_supervisor *sv, const char *id, int64_t before_ms)
 {
     struct tree_delete *task = calloc(1, sizeof(*task));
+    int r = task ? nvr_path_join(task->path, sizeof(task->path), sv->recordings_dir, id) : -ENOMEM;
 
-    if (!task || nvr_path_join(task->path, sizeof(task->path), sv->recordings_dir, id) < 0) {
-        free(task);
-        return;
+    if (r == 0) {
+        task->supervisor = sv;
+        task->before_ms = before_ms;
+        task->work.data = task;
+        r = uv_queue_work(sv->loop, &task->work, delete_tree, on_tree_deleted);
     }
-    task->work.data = task;
-    if (uv_queue_work(sv->loop, &task->work, delete_tree, on_tree_deleted) < 0)
+    if (r < 0)
+        free(task);
+    return r;
+}
+
+static void end_delete(struct camera_delete *task, int result)
+{
+    if (result < 0)
+        (void)log_err(result, "forget camera %s", task->id);
+    if (!task->supervisor->stopping)
+        nvr_supervisor_hold_compare(task->supervisor, false);
+    free(task);
+}
+
+static void on_rows_deleted(int result, void *arg);
+
+static void write_delete(struct camera_delete *task)
+{
+    const int r = nvr_store_write(task->supervisor->store, delete_rows, on_rows_deleted, task);
+
+    if (r < 0)
+        end_delete(task, r);
+}
+
+static void go_on_deleting(void *arg)
+{
+    struct camera_delete *task = arg;
+    struct nvr_supervisor *sv = task->supervisor;
+    int r = task->result;
+
+    task->begun = true;
+    if (sv->stopping || r < 0 || !task->recordings) {
+        end_delete(task, r);
+    } else if (task->more) {
+        write_delete(task);
+    } else {
+        r = delete_files(sv, task->id, task->before_ms);
+        if (r < 0)
+            end_delete(task, r);
+        else
+            free(task);
+    }
+}
+
+/* In the writer's thread. */
+static void on_rows_deleted(int result, void *arg)
+{
+    struct camera_delete *task = arg;
+
+    task->result = result;
+    if (nvr_post_send(task->supervisor->post, go_on_deleting, task) < 0)
         free(task);
 }
 
@@ -185,10 +269,9 @@ void rows_delete_camera(struct nvr_supervisor *sv, const char *id, bool delete_r
 
     if (!task)
         return;
+    *task = (struct camera_delete){
+        .supervisor = sv, .recordings = delete_recordings, .before_ms = nvr_clock_wall_ms()};
     (void)snprintf(task->id, sizeof(task->id), "%s", id);
-    task->recordings = delete_recordings;
-    if (nvr_store_write(sv->store, delete_rows, on_done, task) < 0)
-        free(task);
-    if (delete_recordings)
-        delete_files(sv, id);
+    nvr_supervisor_hold_compare(sv, true); /* files whose rows went are not indexed again */
+    write_delete(task);
 }

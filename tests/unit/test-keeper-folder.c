@@ -112,9 +112,9 @@ static void another_recording_of_that_name_stays(void **state)
     struct fixture *f = *state;
 
     write_file(f->from, "recorded");
-    write_file(f->to, "anothers");
+    write_file(f->to, "foreign!");
     assert_int_equal(copy(f), -EBADMSG);
-    assert_file(f->to, "anothers");
+    assert_file(f->to, "foreign!");
     write_file(f->to, "of another length");
     assert_int_equal(copy(f), -EBADMSG);
     assert_file(f->to, "of another length");

@@ -25,7 +25,7 @@ static int job_done(struct nvr_db *db, void *arg)
 
 static int job_delete_camera(struct nvr_db *db, void *arg)
 {
-    return nvr_recordings_delete_camera(db, arg);
+    return NVR_MIN(nvr_recordings_delete_some(db, arg, INT64_MAX, 1000), 0);
 }
 
 struct list {

@@ -178,9 +178,35 @@ static int job_delete(struct nvr_db *db, void *arg)
     return nvr_recordings_delete(db, "a", *(const int64_t *)arg);
 }
 
+static int deleted;
+
+static int job_delete_two(struct nvr_db *db, void *arg)
+{
+    deleted = nvr_recordings_delete_some(db, arg, T0 + 30000, 2);
+    return NVR_MIN(deleted, 0);
+}
+
+static void test_a_camera_goes_in_steps(void **state)
+{
+    static const int expected[] = {2, 1, 0};
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 4; i++)
+        add(f, "a", T0 + i * 10000, 10000);
+    add(f, "b", T0, 10000);
+    for (size_t i = 0; i < NVR_ARRAY_SIZE(expected); i++) {
+        assert_int_equal(nvr_store_write(f->store, job_delete_two, NULL, (void *)(uintptr_t) "a"),
+                         0);
+        assert_int_equal(nvr_store_flush(f->store, 5000), 0);
+        assert_int_equal(deleted, expected[i]);
+    }
+    assert_int_equal(totals(f, "a").segments, 1); /* newer than what is meant */
+    assert_int_equal(totals(f, "b").segments, 1);
+}
+
 static int job_delete_camera(struct nvr_db *db, void *arg)
 {
-    return nvr_recordings_delete_camera(db, arg);
+    return NVR_MIN(nvr_recordings_delete_some(db, arg, INT64_MAX, 1000), 0);
 }
 
 static void test_totals(void **state)
@@ -468,6 +494,7 @@ int main(void)
         CASE(test_each_and_spans),
         CASE(test_list_pages),
         CASE(test_totals),
+        CASE(test_a_camera_goes_in_steps),
         CASE(test_bad_recordings),
         CASE(test_pack),
         CASE(test_cameras),
