@@ -19,22 +19,30 @@ static int64_t usual_distance(const struct nvr_holes *holes)
     return sorted[(holes->count - 1) / 2];
 }
 
+bool nvr_holes_is_between(const struct nvr_holes *holes, int64_t last_us, int64_t at_us,
+                          int64_t *ret_from_us)
+{
+    const int64_t distance_us = at_us - last_us;
+    int64_t usual_us;
+
+    if (holes->count < NVR_HOLES_KNOWN)
+        return false;
+    usual_us = usual_distance(holes);
+    *ret_from_us = last_us + usual_us;
+    return distance_us > MUCH * usual_us &&
+           distance_us - usual_us >= NVR_TIMELINE_JOIN_MS * INT64_C(1000);
+}
+
 bool nvr_holes_add(struct nvr_holes *holes, int64_t at_us, int64_t *ret_from_us)
 {
     const int64_t last_us = holes->last_us;
     const int64_t distance_us = at_us - last_us;
-    bool found = false;
+    bool found;
 
     holes->last_us = at_us;
     if (!last_us || distance_us <= 0)
         return false;
-    if (holes->count >= NVR_HOLES_KNOWN) {
-        const int64_t usual_us = usual_distance(holes);
-
-        found = distance_us > MUCH * usual_us &&
-                distance_us - usual_us >= NVR_TIMELINE_JOIN_MS * INT64_C(1000);
-        *ret_from_us = last_us + usual_us;
-    }
+    found = nvr_holes_is_between(holes, last_us, at_us, ret_from_us);
     holes->distances_us[holes->next] = distance_us;
     holes->next = (holes->next + 1) % NVR_HOLES_DISTANCES;
     holes->count = NVR_MIN(holes->count + 1, (unsigned)NVR_HOLES_DISTANCES);

@@ -20,6 +20,9 @@ struct nvr_holes {
 /* A picture of decode time at_us. true: there is a hole before it, which begins at *ret_from_us,
  * where the picture before it has been seen for as long as usual. */
 bool nvr_holes_add(struct nvr_holes *holes, int64_t at_us, int64_t *ret_from_us);
+/* By what is usual now: is there a hole between pictures of these decode times? */
+bool nvr_holes_is_between(const struct nvr_holes *holes, int64_t last_us, int64_t at_us,
+                          int64_t *ret_from_us);
 /* The next picture has nothing to do with the one before; the usual distance stays. */
 void nvr_holes_break(struct nvr_holes *holes);
 

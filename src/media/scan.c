@@ -32,6 +32,10 @@ struct scan {
     struct nvr_segment segment;
     int video; /* track index, -1: none */
     struct nvr_holes holes;
+    struct {
+        int64_t last_us, at_us;
+    } early[NVR_HOLES_KNOWN + 1]; /* before the usual distance is known */
+    unsigned early_count;
     bool may_be_zero; /* JPEG: a plain picture may be a row of zeros */
 };
 
@@ -105,18 +109,38 @@ static int scan_fragment(struct scan *s, uint64_t offset, struct nvr_fmp4_fragme
     }
 }
 
-static void look_for_hole(struct scan *s, int64_t at_us)
+static void add_hole(struct nvr_segment *segment, int64_t from_us, int64_t at_us)
 {
-    struct nvr_segment *segment = &s->segment;
-    int64_t from_us;
-
-    if (!nvr_holes_add(&s->holes, at_us, &from_us) ||
-        segment->holes_count == NVR_SEGMENT_HOLES_MAX ||
+    if (segment->holes_count == NVR_SEGMENT_HOLES_MAX ||
         at_us - segment->start_us > UINT32_MAX * INT64_C(1000))
         return;
     segment->holes[segment->holes_count++] =
         (struct nvr_segment_hole){.from_ms = (uint32_t)((from_us - segment->start_us) / 1000),
                                   .to_ms = (uint32_t)((at_us - segment->start_us) / 1000)};
+}
+
+/* The first distances are judged at the end of the file, when the usual one is known. */
+static void look_for_hole(struct scan *s, int64_t at_us)
+{
+    const int64_t last_us = s->holes.last_us;
+    int64_t from_us;
+
+    if (last_us && s->holes.count < NVR_HOLES_KNOWN) {
+        s->early[s->early_count].last_us = last_us;
+        s->early[s->early_count++].at_us = at_us;
+        s->early_count %= NVR_HOLES_KNOWN + 1;
+    }
+    if (nvr_holes_add(&s->holes, at_us, &from_us))
+        add_hole(&s->segment, from_us, at_us);
+}
+
+static void judge_early(struct scan *s)
+{
+    int64_t from_us;
+
+    for (unsigned i = 0; i < s->early_count; i++)
+        if (nvr_holes_is_between(&s->holes, s->early[i].last_us, s->early[i].at_us, &from_us))
+            add_hole(&s->segment, from_us, s->early[i].at_us);
 }
 
 static int add_fragment(struct scan *s, uint64_t offset, const struct nvr_fmp4_fragment *fragment)
@@ -162,6 +186,7 @@ static int scan_fragments(struct scan *s)
     }
     if (r < 0)
         return r;
+    judge_early(s);
     return s->segment.frames ? 0 : -EBADMSG;
 }
 
@@ -261,6 +286,7 @@ static int scan_again(struct scan *s)
     memcpy(s->segment.path, path, sizeof(path));
     s->video = -1;
     s->holes = (struct nvr_holes){0};
+    s->early_count = 0;
     return scan_all(s);
 }
 

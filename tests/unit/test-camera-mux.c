@@ -423,12 +423,12 @@ static void fragments_become_files_with_true_checksums(void **state)
     end_bench(&b);
 }
 
-/* Two groups of pictures with nothing for 4 s before picture at of the second one. */
-static void record_a_silence(struct bench *b, int at)
+/* Pictures with nothing for 4 s before one of them. */
+static void record_a_silence(struct bench *b, int at, int pictures)
 {
     begin_recorder(b);
     begin_bench(b, true, false);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < pictures; i++) {
         if (i == at) {
             b->pts += 4 * 90000;
             b->wall_us += 4000000;
@@ -446,7 +446,7 @@ static void behind_a_silence_another_file_begins(void **state)
     struct bench b = {0};
 
     (void)state;
-    record_a_silence(&b, 30);
+    record_a_silence(&b, 30, 60);
     assert_int_equal(b.gap.cause, NVR_RECORDER_SILENT);
     assert_int_equal(b.segments, 2);
     assert_int_equal(b.last.frames, 30);
@@ -457,18 +457,17 @@ static void behind_a_silence_another_file_begins(void **state)
 }
 
 /* No picture is lost, and whoever reads the file back comes to the same hole. */
-static void without_a_key_frame_the_file_goes_on_over_a_silence(void **state)
+static void check_spanned(int at, int pictures, int segments, int frames)
 {
     struct bench b = {0};
     struct nvr_segment again;
     bool repaired;
     int fd;
 
-    (void)state;
-    record_a_silence(&b, 45);
+    record_a_silence(&b, at, pictures);
     assert_int_equal(b.gap.cause, NVR_RECORDER_FROZEN);
-    assert_int_equal(b.segments, 1);
-    assert_int_equal(b.last.frames, 60);
+    assert_int_equal(b.segments, segments);
+    assert_int_equal(b.last.frames, frames);
     fd = open(b.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(nvr_scan_file(fd, b.last.path + sizeof("door/") - 1, &again, &repaired), 0);
@@ -482,6 +481,13 @@ static void without_a_key_frame_the_file_goes_on_over_a_silence(void **state)
     remove_files(&b);
     nvr_segment_done(&b.last);
     end_bench(&b);
+}
+
+static void without_a_key_frame_the_file_goes_on_over_a_silence(void **state)
+{
+    (void)state;
+    check_spanned(45, 60, 1, 60);
+    check_spanned(62, 90, 2, 30); /* among the first pictures of a file */
 }
 
 /* A picture every three seconds: that is what it sends. */
