@@ -12,10 +12,11 @@
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
 #include "src/storage/exports_private.h"
+#include "src/storage/retention.h"
 
 NVR_LOG_TOPIC("export");
 
-#define TICK_MS 30000
+#define TICK_MS 10000
 #define TAIL_MS 1000       /* is the file complete that is being written? */
 #define TAIL_MAX_MS 900000 /* longer than any segment */
 #define TOLD_MS 250        /* job.updated at most so often */
@@ -366,6 +367,8 @@ static void delete_job(struct export_job *job)
 static void expire(struct storage_exports *exports)
 {
     const int64_t now = nvr_clock_wall_ms();
+    /* A clock that is far ahead for an hour must not cost what was exported. */
+    const bool trusts_clock = retention_trusts_clock(exports->storage);
     struct export_job *job = exports->head;
     unsigned count = 0;
 
@@ -375,7 +378,7 @@ static void expire(struct storage_exports *exports)
         struct export_job *next = job->next;
         const bool over = job->state != NVR_JOB_QUEUED && job->state != NVR_JOB_RUNNING;
 
-        if (over && ((job->expires_ms && job->expires_ms <= now) ||
+        if (over && ((job->expires_ms && job->expires_ms <= now && trusts_clock) ||
                      (count > NVR_EXPORTS_KEPT_MAX && job->state != NVR_JOB_DONE))) {
             delete_job(job);
             count--;

@@ -51,7 +51,8 @@ struct previews {
     char root[PATH_MAX];
     struct watched *cameras;
     int64_t interval_ms;
-    int64_t bytes; /* of all packs, as of the last tidying */
+    int64_t tidied_bytes; /* the pool's while tidying */
+    int64_t bytes;        /* of all packs, as of the last tidying */
     uint64_t made, failed;
 };
 
@@ -399,7 +400,7 @@ static void run_tidy(uv_work_t *work)
     if (dir)
         (void)closedir(dir);
     nvr_store_read_end(p->storage->store, db);
-    p->bytes = bytes;
+    p->tidied_bytes = bytes;
 }
 
 static void on_tidied(uv_work_t *work, int status)
@@ -408,6 +409,7 @@ static void on_tidied(uv_work_t *work, int status)
 
     (void)status;
     p->tidying = false;
+    p->bytes = p->tidied_bytes;
     free(NVR_TAKE(p->known));
     storage_check_stopped(p->storage);
 }

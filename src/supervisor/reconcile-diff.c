@@ -155,8 +155,10 @@ int reconcile_diff(struct reconcile_set *set, struct reconcile_cutoff cutoff, bo
             r = add_leftover(set, file) < 0 ? -ENOMEM : r;
         else if ((match.known && !keep_known) || young || match.elsewhere)
             free(file.path);
-        else
+        else {
+            file.known = match.known;
             set->files[kept_files++] = file;
+        }
     }
     while (row < set->rows_count)
         keep_row(set, &kept_rows, row++);

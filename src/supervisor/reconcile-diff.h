@@ -11,6 +11,7 @@
 struct reconcile_file {
     char *path; /* below the recordings folder */
     int64_t size;
+    bool known; /* it has a row, and is indexed again all the same */
 };
 
 struct reconcile_row {

@@ -369,7 +369,8 @@ static void on_failed(const struct reconcile_file *file, const char *code, const
 
     for (size_t i = 0; i < NVR_ARRAY_SIZE(hopeless); i++)
         aside = aside || strcmp(code, hopeless[i]) == 0;
-    if (aside) {
+    /* One with a row was whole once: it stays where the row says, for the check of stored bytes. */
+    if (aside && !file->known) {
         set_aside(rc, file->path, message[0] ? message : code);
     } else { /* one that hangs may lie on a disk that does: it is looked at again at the next start
               */

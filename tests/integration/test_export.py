@@ -405,7 +405,7 @@ class Export(harness.TestCase):
             database.execute("UPDATE exports SET expires_ms = 1")
             database.commit()
         server.start()
-        wait_until(lambda: not server.api.get(EXPORTS)["items"], what="the end of the export")
+        wait_until(lambda: not server.api.get(EXPORTS)["items"], 60, "the end of the export")
         wait_until(lambda: not os.path.exists(os.path.join(server.data, "exports", job["id"])),
                    what="the files to go")
 

@@ -208,6 +208,7 @@ static void test_diff(void **state)
     assert_int_equal(set.files_count, 2);
     assert_non_null(strstr(set.files[0].path, "030310"));
     assert_non_null(strstr(set.files[1].path, "030320"));
+    assert_false(set.files[0].known || set.files[1].known);
     assert_int_equal(set.rows_count, 2);
     assert_int_equal(set.rows[0].start_ms, 70);
     assert_int_equal(set.rows[1].start_ms, 60);
@@ -238,6 +239,24 @@ static void test_diff_within_a_second(void **state)
     assert_int_equal(reconcile_name_attempt("a/segment_20260102_030400_12.mp4"), 12);
     assert_int_equal(reconcile_name_attempt("segment_20260102_030400_x.mp4"), 1);
     assert_int_equal(reconcile_name_attempt(""), 1);
+}
+
+/* Indexed again without being believed: the row is remembered, for a file that cannot be read now.
+ */
+static void test_diff_of_all(void **state)
+{
+    struct reconcile_set set = {0};
+    const struct reconcile_cutoff cutoff = {reconcile_name_time("segment_20260102_030400.mp4"), 0};
+
+    (void)state;
+    add(&set, false, "segment_20260102_030300.mp4", 1);
+    add(&set, true, "segment_20260102_030300.mp4", 1);
+    add(&set, false, "segment_20260102_030310.mp4", 2);
+    assert_int_equal(reconcile_diff(&set, cutoff, true), 0);
+    assert_int_equal(set.files_count, 2);
+    assert_true(set.files[0].known);
+    assert_false(set.files[1].known);
+    reconcile_set_done(&set);
 }
 
 static void add_moved(struct reconcile_set *set, const char *name, int64_t size)
@@ -404,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_lost_socket),
         cmocka_unit_test(test_diff),
         cmocka_unit_test(test_diff_within_a_second),
+        cmocka_unit_test(test_diff_of_all),
         cmocka_unit_test(test_diff_with_moved_files),
         cmocka_unit_test(test_name_time),
         cmocka_unit_test(test_segment),
