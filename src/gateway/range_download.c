@@ -23,6 +23,7 @@ struct range {
     struct nvr_splice *splice;
     char camera[NVR_SLUG_SIZE];
     int64_t start_ms, end_ms, after_ms;
+    int64_t again_ms; /* the segment whose row was read a second time; 0: none */
     struct nvr_recording row;
     uint8_t *buffer;
     size_t have, used;
@@ -212,7 +213,11 @@ static void on_opened(int fd, int64_t size, void *arg)
             (void)close(fd);
         end(range, -ECANCELED);
     } else if (fd == -ENOENT) {
-        find_next(range); /* deleted a moment ago */
+        /* Moved to another place a moment ago? Then its row says so now. Or deleted. */
+        if (range->again_ms != range->row.start_ms)
+            range->after_ms = range->row.start_ms - 1;
+        range->again_ms = range->row.start_ms;
+        find_next(range);
     } else if (fd < 0) {
         end(range, fd);
     } else {

@@ -45,6 +45,7 @@ struct export_run {
     bool more;                   /* the file ended before the items did */
     int result;                  /* of the work */
     struct cursor cursor, begin; /* begin: of this file */
+    int64_t again_ms;            /* the segment whose row was read a second time; 0: none */
     struct kind kind;
     int64_t request;   /* of the process, that waits for its answer */
     unsigned number;   /* of the file, from 1 */
@@ -214,6 +215,15 @@ static void answer(struct export_run *run, json_t *result, const int *fd)
         log_warn("export: an answer could not be sent");
 }
 
+/* Of the segment at hand: is the whole disk away? Other places say so themselves. */
+static bool disk_is_there(const struct export_run *run)
+{
+    struct nvr_supervisor_storage disk;
+
+    nvr_supervisor_get_storage(run->storage->supervisor, &disk);
+    return run->row->location != 0 || (disk.known && disk.error == 0);
+}
+
 static void on_opened(int fd, int64_t size, void *arg)
 {
     struct export_run *run = arg;
@@ -229,6 +239,17 @@ static void on_opened(int fd, int64_t size, void *arg)
         release(run);
         return;
     }
+    if (fd == -ENOENT && run->again_ms != run->row->start_ms) {
+        /* It moved to another place between row and file? Then its row says so now. */
+        run->again_ms = run->row->start_ms;
+        run->cursor.after_ms = run->row->start_ms - 1;
+        find_next(run);
+        return;
+    }
+    if (fd == -ENOENT && !disk_is_there(run)) {
+        fail(run, -ENODEV); /* not an export with holes that nobody is told of */
+        return;
+    }
     if (fd == -ENOENT) { /* deleted a moment ago, or lost: the rest is still worth it */
         log_warn("'%s' is gone", run->row->file_path);
         find_next(run);
@@ -238,6 +259,7 @@ static void on_opened(int fd, int64_t size, void *arg)
         fail(run, fd);
         return;
     }
+    run->again_ms = 0;
     run->segments++;
     run->last_item = run->cursor.item;
     answer(run,
