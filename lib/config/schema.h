@@ -1,8 +1,9 @@
 /* schema.h — the part of JSON Schema (draft 2020-12) that schema.json uses. Inside lib/config.
  *
  * type (one word), enum, minimum, maximum, minLength, maxLength, pattern (POSIX extended), format
- * (slug, camera-url, timezone, host, s3-endpoint), items, maxItems, properties, required, default. Other
- * keywords are notes for people. A null member is the same as a missing one. Unknown keys are kept.
+ * (slug, camera-url, timezone, host, s3-endpoint), items, maxItems, properties, required, default.
+ * Other keywords are notes for people. A null member is the same as a missing one. Unknown keys are
+ * kept.
  */
 #ifndef NVR_CONFIG_SCHEMA_H
 #define NVR_CONFIG_SCHEMA_H

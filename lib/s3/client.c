@@ -184,6 +184,7 @@ static size_t on_write(char *data, size_t size, size_t count, void *arg)
     return len;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): the shape of CURLOPT_HEADERFUNCTION
 static size_t on_header(char *data, size_t size, size_t count, void *arg)
 {
     struct exchange *x = arg;

@@ -78,7 +78,10 @@ static void copy_words(char *dst, size_t size, const char *text)
     while (len > 0 && len < strlen(text) && ((unsigned char)text[len] & 0xc0) == 0x80)
         len--;
     for (size_t i = 0; i < len; i++)
-        dst[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i];
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            dst[i] = ' ';
+        else
+            dst[i] = text[i];
     dst[len] = '\0';
 }
 

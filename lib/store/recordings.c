@@ -43,7 +43,8 @@ static const char sql_find[] = SELECT "WHERE camera_id = ?1 AND start_ms <= ?2 "
 static const char sql_each[] = SELECT_SHORT OVERLAP "ORDER BY start_ms";
 static const char sql_each_keys[] = SELECT OVERLAP "ORDER BY start_ms";
 static const char sql_spans[] =
-    "SELECT start_ms, end_ms, file_size FROM recordings " OVERLAP "ORDER BY start_ms";
+    "SELECT start_ms, end_ms, file_size FROM recordings INDEXED BY recordings_spans " OVERLAP
+    "ORDER BY start_ms";
 /* The index is named: numbers about a table that was small when it was counted mislead the planner.
  */
 static const char sql_list_all[] = SELECT_SHORT

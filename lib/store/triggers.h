@@ -29,7 +29,8 @@ struct nvr_trigger {
 
 const char *nvr_trigger_kind_name(enum nvr_trigger_kind kind);
 
-/* In a write job. An id that is there: its times are changed. -EINVAL: reversed, too long, no slug. */
+/* In a write job. An id that is there: its times are changed. -EINVAL: reversed, too long, no slug.
+ */
 NVR_CHECK int nvr_triggers_put(struct nvr_db *db, const struct nvr_trigger *trigger);
 /* In a write job, after a trigger or a segment changed: the segments that overlap [start, end), or
  * are pre- or post-roll of what does, say again what the triggers say. */

@@ -20,6 +20,8 @@ CREATE INDEX recordings_by_rank ON recordings (camera_id, rank, start_ms);
 CREATE INDEX recordings_by_tier ON recordings (tier, rank, start_ms, camera_id);
 -- What the background check reads next. Cold files are not fetched for it.
 CREATE INDEX recordings_by_check ON recordings (checked_ms) WHERE tier <> 'cold';
+-- All that a timeline asks for, without the rows themselves: a day is 350 kB instead of 5 MB.
+CREATE INDEX recordings_spans ON recordings (camera_id, start_ms, end_ms, file_size);
 CREATE INDEX recordings_by_seq ON recordings (camera_id, seq) WHERE seq IS NOT NULL;
 
 CREATE TABLE storage_locations (

@@ -47,7 +47,8 @@
 #define NVR_PROBE_JOBS_MAX 4
 #define NVR_PROBE_TIMEOUT_MS 9800
 
-/* What retention leaves alone after a request: a playlist's span, and what a player asks for next. */
+/* What retention leaves alone after a request: a playlist's span, and what a player asks for next.
+ */
 #define NVR_LEASE_PLAYLIST_S 60
 #define NVR_LEASE_FILE_S 120
 #define NVR_LEASE_AHEAD_MS 600000

@@ -75,7 +75,8 @@ static int compare_used(const void *a, const void *b)
 /* All finished files. */
 static size_t list(int folder, struct entry **ret_entries, int64_t *ret_bytes)
 {
-    DIR *dir = fdopendir(dup(folder));
+    const int copy = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+    DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
     struct entry *entries = NULL;
     size_t count = 0, cap = 0;
     const struct dirent *item;
@@ -102,6 +103,8 @@ static size_t list(int folder, struct entry **ret_entries, int64_t *ret_bytes)
     }
     if (dir)
         (void)closedir(dir);
+    else if (copy >= 0)
+        (void)close(copy);
     *ret_entries = entries;
     return count;
 }
@@ -113,7 +116,7 @@ static void make_room(const struct keeper_config *config, int folder, const char
     int64_t bytes = 0;
     const size_t count = list(folder, &entries, &bytes);
 
-    if (bytes > config->cache_bytes) {
+    if (entries && bytes > config->cache_bytes) {
         qsort(entries, count, sizeof(*entries), compare_used);
         for (size_t i = 0; i < count && bytes > config->cache_bytes / 10 * 9; i++) {
             if (strcmp(entries[i].name, newest) == 0)

@@ -288,7 +288,7 @@ static int try_folder(const struct keeper_place *place)
 int keeper_folder_check(struct keeper_worker *worker, struct keeper_job *job)
 {
     const struct keeper_place *place = &job->from;
-    struct statvfs fs;
+    struct statvfs fs = {0};
     struct stat st, recordings;
     int r = nvr_sys(stat(place->folder, &st));
 

@@ -328,16 +328,13 @@ static void on_checked(const struct keeper_reply *reply, void *arg)
         return;
     }
     take_answer(places, place, reply);
-    if (reply->error < 0 || places->stopping) {
-        finish_ask(ask, reply);
-    } else if (ask->adopting) {
-        if (nvr_store_write(places->storage->store, write_row, on_written, ask) < 0)
-            finish_ask(ask, reply);
-    } else if (place->location.id < 0) {
+    const bool done = reply->error < 0 || places->stopping;
+
+    if (!done && !ask->adopting && place->location.id < 0)
         first_use(ask, place, reply);
-    } else {
+    else if (done || !ask->adopting ||
+             nvr_store_write(places->storage->store, write_row, on_written, ask) < 0)
         finish_ask(ask, reply);
-    }
 }
 
 static void send_ask(struct ask *ask, struct place *place, bool test)

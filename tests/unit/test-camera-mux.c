@@ -353,7 +353,7 @@ static void check_digests(const struct nvr_segment *segment, const struct nvr_bu
 {
     const int64_t seconds = (segment->end_us - segment->start_us) / 1000000;
 
-    assert_in_range(segment->digests_count, seconds - 1, seconds);
+    assert_in_range(segment->digests_count, NVR_MAX(seconds - 1, INT64_C(0)), seconds);
     for (size_t i = 0; i < segment->digests_count; i++) {
         const struct nvr_segment_digest *digest = &segment->digests[i];
         struct sha256_ctx sha;

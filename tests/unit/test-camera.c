@@ -10,11 +10,11 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
+#include "lib/media/segment.h"
 #include "src/camera/backoff.h"
 #include "src/camera/config.h"
 #include "src/camera/mux.h"
 #include "src/camera/params.h"
-#include "lib/media/segment.h"
 #include "src/camera/trouble.h"
 
 /* ---- back-off ---- */
