@@ -23,6 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import harness  # noqa: E402
 FILE_LIMIT_S = 600
+JOBS = min((os.cpu_count() or 1) + 2, 6)  # they wait more than they work
 ENDING_S = 10  # what is about to end when a file has ended
 # They begin first, so that no long one is left to run alone at the end; the others follow by name.
 LONG = ("test_tiers_store", "test_tiers", "test_storage", "test_retention", "test_gaps", "test_faults",
@@ -114,7 +115,7 @@ def order(name):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("-j", type=int, default=3)
+    parser.add_argument("-j", type=int, default=JOBS, help="files at once (%(default)s)")
     parser.add_argument("-v", action="store_true", help="output of files that passed, too")
     parser.add_argument("--file", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*")

@@ -1,7 +1,8 @@
-import { screen, waitFor } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { http, HttpResponse } from "msw";
 import { describe, expect, it } from "vitest";
 import { streamFacts } from "@/features/cameras/probe-panel";
+import { presets } from "@/features/cameras/schedule-model";
 import { makeCamera } from "./fixtures";
 import { renderAt } from "./render";
 import { errorBody, server } from "./server";
@@ -62,6 +63,35 @@ describe("adding a camera", () => {
     await user.type(await screen.findByLabelText("Stream address"), "nonsense");
     await user.click(screen.getByRole("button", { name: "Test connection" }));
     expect(await screen.findByText(/Begin with the kind of stream/)).toBeVisible();
+  });
+
+  it("sends the week and the seconds around what happens", async () => {
+    let sent: unknown;
+    server.use(
+      http.post("*/api/v1/cameras", async ({ request }) => {
+        sent = await request.json();
+        return HttpResponse.json(makeCamera({ id: "door" }), { status: 201 });
+      }),
+    );
+    const { user } = renderAt("/cameras/add");
+    await user.type(await screen.findByLabelText("Name"), "Door");
+    await user.type(screen.getByLabelText("Stream address"), url);
+    expect(screen.queryByLabelText("Seconds before")).toBeNull();
+    await user.selectOptions(screen.getByLabelText("When to record"), "By schedule");
+    const week = screen.getByRole("region", { name: "Weekly schedule" });
+    await user.click(within(week).getByRole("button", { name: presets[0]!.name }));
+    await user.clear(screen.getByLabelText("Seconds before"));
+    await user.type(screen.getByLabelText("Seconds before"), "7");
+    await user.click(screen.getByRole("button", { name: "Add camera" }));
+    await waitFor(() =>
+      expect(sent).toMatchObject({
+        recording: {
+          mode: "scheduled",
+          schedule: presets[0]!.entries,
+          pre_buffer_seconds: 7,
+        },
+      }),
+    );
   });
 
   it("places what the server refuses, also in the fold-out", async () => {
