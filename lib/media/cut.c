@@ -27,6 +27,7 @@ struct nvr_cut {
     int64_t first;    /* decode time of its first sample */
     int64_t covering; /* presentation time of the frame on the screen at start */
     int64_t last_dts, last_end, shown_end;
+    int64_t lead; /* how long before its decode time a frame is shown, at most */
     bool has_last;
     struct nvr_cut_sample *pending; /* owned */
     size_t pending_count, pending_cap;
@@ -262,17 +263,27 @@ static int feed_open(struct nvr_cut *cut, const struct nvr_cut_sample *sample)
     return r < 0 ? r : emit_any(cut, sample);
 }
 
+/* Decoded behind the end. It may be shown before it nevertheless (B-frames that are sent late), or
+ * a later one; the sound, too, may come a little later in the file. */
+static int feed_behind(struct nvr_cut *cut, const struct nvr_cut_sample *sample)
+{
+    const int64_t sound_lag = SOUND_LAG_S * (int64_t)scale_of(cut, NVR_MOVIE_VIDEO);
+    const int64_t behind = sample->dts - cut->end;
+    const int r = cut->state == CUT_OPEN && behind < cut->lead ? feed_open(cut, sample) : 0;
+
+    if (r < 0)
+        return r;
+    return behind >= cut->lead && (!scale_of(cut, NVR_MOVIE_AUDIO) || behind >= sound_lag);
+}
+
 static int feed_video(struct nvr_cut *cut, struct nvr_cut_sample *sample)
 {
     int r;
 
     cut->end = nvr_movie_rescale(cut->end_us, US, scale_of(cut, NVR_MOVIE_VIDEO));
-    if (sample->dts >= cut->end) {
-        /* Its sound may come a little later in the file. */
-        const uint32_t scale = scale_of(cut, NVR_MOVIE_VIDEO);
-
-        return !scale_of(cut, NVR_MOVIE_AUDIO) || sample->dts - cut->end >= SOUND_LAG_S * scale;
-    }
+    cut->lead = NVR_MAX(cut->lead, -(int64_t)sample->cts);
+    if (sample->dts >= cut->end)
+        return feed_behind(cut, sample);
     if (is_break(cut, sample)) {
         r = close_piece(cut);
         if (r < 0)

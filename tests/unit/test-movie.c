@@ -135,6 +135,28 @@ static void tells_when_an_item_is_complete(void **state)
     done(&w);
 }
 
+/* Decode times may be late: B-frames then come on the screen before them. */
+static void a_frame_decoded_behind_the_end_is_shown(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    assert_int_equal(nvr_cut_begin(w.cut, us(0), us(400)), 0);
+    assert_int_equal(feed(&w, 0, 0), 0);
+    for (int64_t n = 1; n < 10; n += 3) { /* P for the end of three, two B one frame early */
+        assert_int_equal(feed(&w, n, 2 * FRAME), 0);
+        assert_int_equal(feed(&w, n + 1, -FRAME), 0);
+        assert_int_equal(feed(&w, n + 2, -FRAME), 0);
+    }
+    assert_int_equal(feed(&w, 10, -FRAME), 0); /* decoded at 400 ms, shown at 360 */
+    assert_int_equal(feed(&w, 11, 2 * FRAME), 1);
+    assert_int_equal(nvr_cut_end(w.cut), 0);
+    assert_int_equal(nvr_movie_get_samples(w.movie, NVR_MOVIE_VIDEO), 11);
+    assert_int_equal(nvr_movie_get_duration(w.movie), 10 * FRAME);
+    done(&w);
+}
+
 static void gaps_take_no_time(void **state)
 {
     struct world w;
@@ -290,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(presents_exactly_what_was_asked_for),
         cmocka_unit_test(tells_when_an_item_is_complete),
+        cmocka_unit_test(a_frame_decoded_behind_the_end_is_shown),
         cmocka_unit_test(gaps_take_no_time),
         cmocka_unit_test(small_holes_stay),
         cmocka_unit_test(nothing_before_the_first_key_frame),
