@@ -73,13 +73,15 @@ describe("adding a camera", () => {
         return HttpResponse.json(makeCamera({ id: "door" }), { status: 201 });
       }),
     );
+    const [preset] = presets;
+    if (!preset) throw new Error("no presets");
     const { user } = renderAt("/cameras/add");
     await user.type(await screen.findByLabelText("Name"), "Door");
     await user.type(screen.getByLabelText("Stream address"), url);
     expect(screen.queryByLabelText("Seconds before")).toBeNull();
     await user.selectOptions(screen.getByLabelText("When to record"), "By schedule");
     const week = screen.getByRole("region", { name: "Weekly schedule" });
-    await user.click(within(week).getByRole("button", { name: presets[0]!.name }));
+    await user.click(within(week).getByRole("button", { name: preset.name }));
     await user.clear(screen.getByLabelText("Seconds before"));
     await user.type(screen.getByLabelText("Seconds before"), "7");
     await user.click(screen.getByRole("button", { name: "Add camera" }));
@@ -87,7 +89,7 @@ describe("adding a camera", () => {
       expect(sent).toMatchObject({
         recording: {
           mode: "scheduled",
-          schedule: presets[0]!.entries,
+          schedule: preset.entries,
           pre_buffer_seconds: 7,
         },
       }),
