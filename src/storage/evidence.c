@@ -27,6 +27,8 @@ NVR_LOG_TOPIC("evidence");
 #define AGAIN_MIN_MS 1000 /* the same file twice at least so far apart */
 #define TROUBLE_MS 60000  /* the disk is not there, the database is busy */
 #define JOB_EXTRA_MS 60000
+#define AWAY_MS (60 * 60 * 1000) /* files of a place that does not answer */
+#define AWAY_PAUSE_MS 250        /* between two of them */
 #define HOUR_MS 3600000.0
 #define MB 1e6
 
@@ -68,9 +70,9 @@ static void next_later(struct storage_evidence *e, uint64_t ms);
 struct seen {
     struct storage_evidence *evidence;
     char camera[NVR_SLUG_SIZE];
-    int64_t start_ms, location;
+    int64_t start_ms, location, checked_ms;
     char checksum[65];
-    bool wrong;
+    bool wrong, put_off;
     struct nvr_finding finding;
     bool is_gone; /* nothing was written */
     bool is_new;
@@ -90,7 +92,7 @@ static int write_seen(struct nvr_db *db, void *arg)
         return 0;
     }
     if (r == 0)
-        r = nvr_evidence_set_checked(db, seen->camera, seen->start_ms, nvr_clock_wall_ms());
+        r = nvr_evidence_set_checked(db, seen->camera, seen->start_ms, seen->checked_ms);
     if (r == 0 && seen->wrong) {
         r = nvr_findings_add(db, &seen->finding);
         seen->is_new = r > 0;
@@ -136,8 +138,8 @@ static void on_seen_posted(void *arg)
         e->findings = seen->findings;
         show_warning(e);
     }
+    next_later(e, seen->put_off ? AWAY_PAUSE_MS : 0);
     free(seen);
-    next_later(e, 0);
     storage_check_stopped(storage);
 }
 
@@ -154,31 +156,11 @@ static void on_seen_written(int result, void *arg)
         free(seen);
 }
 
-/* kind NULL: all is well. */
-static void file_is(struct storage_evidence *e, const char *kind, int64_t at_ms, const char *detail)
+static void write_down_take(struct storage_evidence *e, struct seen *seen)
 {
-    struct seen *seen = calloc(1, sizeof(*seen));
-    int r = -ENOMEM;
+    const int r =
+        seen ? nvr_store_write(e->storage->store, write_seen, on_seen_written, seen) : -ENOMEM;
 
-    if (seen) {
-        seen->evidence = e;
-        memcpy(seen->camera, e->row.camera_id, sizeof(seen->camera));
-        seen->start_ms = e->row.start_ms;
-        seen->location = e->row.location;
-        memcpy(seen->checksum, e->row.checksum, sizeof(seen->checksum));
-        seen->wrong = kind != NULL;
-        if (kind) {
-            struct nvr_finding *finding = &seen->finding;
-
-            memcpy(finding->camera, e->row.camera_id, sizeof(finding->camera));
-            finding->start_ms = e->row.start_ms;
-            finding->at_ms = at_ms;
-            finding->found_ms = nvr_clock_wall_ms();
-            (void)snprintf(finding->kind, sizeof(finding->kind), "%s", kind);
-            (void)snprintf(finding->detail, sizeof(finding->detail), "%s", detail);
-        }
-        r = nvr_store_write(e->storage->store, write_seen, on_seen_written, seen);
-    }
     if (r < 0) {
         free(seen);
         (void)log_err(r, "note the check of %s", e->row.file_path);
@@ -186,6 +168,52 @@ static void file_is(struct storage_evidence *e, const char *kind, int64_t at_ms,
         return;
     }
     e->writes++;
+}
+
+static struct seen *new_seen(struct storage_evidence *e)
+{
+    struct seen *seen = calloc(1, sizeof(*seen));
+
+    if (!seen)
+        return NULL;
+    seen->evidence = e;
+    memcpy(seen->camera, e->row.camera_id, sizeof(seen->camera));
+    seen->start_ms = e->row.start_ms;
+    seen->location = e->row.location;
+    memcpy(seen->checksum, e->row.checksum, sizeof(seen->checksum));
+    seen->checked_ms = nvr_clock_wall_ms();
+    return seen;
+}
+
+/* Its place does not answer: a delay, not a loss. The others go on meanwhile. */
+static void put_off(struct storage_evidence *e)
+{
+    struct seen *seen = new_seen(e);
+
+    if (seen) {
+        seen->put_off = true;
+        seen->checked_ms = e->before_ms + AWAY_MS; /* it is the turn of those that were not read */
+    }
+    write_down_take(e, seen);
+}
+
+/* kind NULL: all is well. */
+static void file_is(struct storage_evidence *e, const char *kind, int64_t at_ms, const char *detail)
+{
+    struct seen *seen = new_seen(e);
+
+    if (seen && kind) {
+        struct nvr_finding *finding = &seen->finding;
+
+        seen->wrong = true;
+        memcpy(finding->camera, e->row.camera_id, sizeof(finding->camera));
+        finding->start_ms = e->row.start_ms;
+        finding->at_ms = at_ms;
+        finding->found_ms = nvr_clock_wall_ms();
+        (void)snprintf(finding->kind, sizeof(finding->kind), "%s", kind);
+        (void)snprintf(finding->detail, sizeof(finding->detail), "%s", detail);
+    }
+    write_down_take(e, seen);
 }
 
 /* ---- one file ---- */
@@ -302,7 +330,7 @@ static void file_is_away(struct storage_evidence *e, int r)
     char detail[NVR_FINDING_DETAIL_SIZE];
 
     if (e->row.location != 0 && r != -ENOENT && r != -EIO) {
-        next_later(e, TROUBLE_MS); /* the place does not answer: a delay, not a loss */
+        put_off(e);
         return;
     }
     if (!place_is_there(e)) {
@@ -519,22 +547,6 @@ int nvr_storage_acknowledge(struct nvr_storage *storage, int64_t finding_id,
 
 /* ---- the part ---- */
 
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static uv_timer_t *timer_new(struct storage_evidence *e)
-{
-    uv_timer_t *timer = calloc(1, sizeof(*timer));
-
-    if (timer) {
-        (void)uv_timer_init(e->storage->loop, timer);
-        timer->data = e;
-    }
-    return timer;
-}
-
 int storage_evidence_start(struct nvr_storage *storage)
 {
     struct storage_evidence *e = calloc(1, sizeof(*e));
@@ -547,20 +559,14 @@ int storage_evidence_start(struct nvr_storage *storage)
     nvr_metric_add(&metric_bytes, "", 0);
     storage->evidence = e;
     e->storage = storage;
-    e->timer = timer_new(e);
-    e->checkpoint_timer = timer_new(e);
+    e->timer = storage_timer_new(e->storage->loop, e);
+    e->checkpoint_timer = storage_timer_new(e->storage->loop, e);
     if (!e->timer || !e->checkpoint_timer)
         return -ENOMEM;
     (void)uv_timer_start(e->timer, on_timer,
                          config->scrub_after_hours < 1 ? FIRST_SCRUB_QUICK_MS : FIRST_SCRUB_MS, 0);
     return uv_timer_start(e->checkpoint_timer, on_checkpoint_timer, FIRST_CHECKPOINT_MS,
                           CHECKPOINT_MS);
-}
-
-static void timer_free(uv_timer_t *timer)
-{
-    if (timer)
-        uv_close((uv_handle_t *)timer, free_handle);
 }
 
 void storage_evidence_stop(struct nvr_storage *storage)
@@ -570,8 +576,8 @@ void storage_evidence_stop(struct nvr_storage *storage)
     if (!e || e->stopping)
         return;
     e->stopping = true;
-    timer_free(NVR_TAKE(e->timer));
-    timer_free(NVR_TAKE(e->checkpoint_timer));
+    storage_timer_free(NVR_TAKE(e->timer));
+    storage_timer_free(NVR_TAKE(e->checkpoint_timer));
     nvr_supervisor_job_cancel(NVR_TAKE(e->job));
 }
 

@@ -434,28 +434,6 @@ static void on_tidy_timer(uv_timer_t *timer)
 
 /* ---- the part ---- */
 
-static uv_timer_t *new_timer(struct previews *p)
-{
-    uv_timer_t *timer = calloc(1, sizeof(*timer));
-
-    if (timer) {
-        (void)uv_timer_init(p->storage->loop, timer);
-        timer->data = p;
-    }
-    return timer;
-}
-
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void close_timer(uv_timer_t *timer)
-{
-    if (timer)
-        uv_close((uv_handle_t *)timer, free_handle);
-}
-
 static int start_parts(struct previews *p)
 {
     static const struct nvr_service_hooks hooks = {.on_started = on_started,
@@ -467,8 +445,8 @@ static int start_parts(struct previews *p)
         r = nvr_mkdir_p(p->root, 0750);
     if (r < 0)
         return r;
-    p->timer = new_timer(p);
-    p->tidy_timer = new_timer(p);
+    p->timer = storage_timer_new(p->storage->loop, p);
+    p->tidy_timer = storage_timer_new(p->storage->loop, p);
     if (!p->timer || !p->tidy_timer)
         return -ENOMEM;
     r = nvr_bus_subscribe(p->storage->bus, "config.changed", on_config, p, &p->subscription);
@@ -496,8 +474,8 @@ void previews_stop(struct nvr_storage *storage)
 
     if (!p)
         return;
-    close_timer(NVR_TAKE(p->timer));
-    close_timer(NVR_TAKE(p->tidy_timer));
+    storage_timer_free(NVR_TAKE(p->timer));
+    storage_timer_free(NVR_TAKE(p->tidy_timer));
     nvr_bus_unsubscribe(NVR_TAKE(p->subscription));
     nvr_service_stop(NVR_TAKE(p->service));
 }

@@ -138,6 +138,24 @@ class Scrub(Recorded):
         self.assertRegex(metrics, r"(?m)^heron_integrity_findings_total 3$")
         self.assertRegex(metrics, r"(?m)^heron_scrub_bytes_total [1-9]")
 
+    def test_a_place_that_is_away_holds_nothing_up(self):
+        server = self.record(2)
+        warm = os.path.join(self.folder, "warm")
+        os.makedirs(warm)
+        storage = "/api/v1/config/storage"
+        server.api.patch(storage, {"retention": {"tiers": {"hot": {"duration_days": 0},
+                                                           "warm": {"location": warm}}}})
+        wait_until(lambda: [item for item in server.api.recordings("cam") if item["tier"] == "warm"][1:],
+                   60, "some are on the other disk")
+        server.api.patch(storage, {"retention": {"tiers": {"hot": {"duration_days": 9}}}})
+        os.rename(warm, warm + "-away")
+        hot = wait_until(lambda: [item for item in server.api.recordings("cam")
+                                  if item["tier"] == "hot"][2:], 60, "others are in the recordings folder")
+        os.truncate(self.path_of(server, hot[0]), hot[0]["size"] // 2)
+        found = wait_until(lambda: self.findings(server, "truncated"), 60, "the cut file")
+        self.assertEqual([item["start"] for item in found], [hot[0]["start"]])
+        self.assertEqual(self.findings(server, "missing") + self.findings(server, "unreadable"), [])
+
     def test_acknowledge(self):
         server = self.record(2)
         items = self.stop_camera(server)

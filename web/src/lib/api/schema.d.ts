@@ -2399,7 +2399,7 @@ export interface operations {
     deleteCamera: {
         parameters: {
             query?: {
-                /** @description `delete`: its recordings go, too. */
+                /** @description `delete`: its recordings go, too, the protected ones and those in other places as well. */
                 recordings?: "keep" | "delete";
             };
             header?: never;
