@@ -35,7 +35,7 @@ export function DeleteCamera({ camera, open, onOpenChange }: Props) {
       <div className="bg-sunken mt-4 rounded-xl p-4">
         <SwitchField
           label="Delete its recordings too"
-          hint="This cannot be undone."
+          hint="The protected ones as well. This cannot be undone."
           checked={withRecordings}
           onChange={setWithRecordings}
         />
