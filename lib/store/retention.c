@@ -51,7 +51,13 @@ static const char sql_covers[] = COVERS " LIMIT 1";
     "AND p.end_ms > r.start_ms)"
 static_assert(NVR_RECORDING_SPAN_MAX_MS == 3600000, "MARK searches that far back");
 static const char sql_mark[] = MARK;
+static const char sql_unmark[] =
+    "UPDATE recordings INDEXED BY recordings_protected SET protected = 0 WHERE protected = 1 "
+    "AND NOT EXISTS (SELECT 1 FROM protected_ranges AS p WHERE p.camera_id = recordings.camera_id "
+    "AND p.start_ms > recordings.start_ms - 2678400000 AND p.start_ms < recordings.end_ms "
+    "AND p.end_ms > recordings.start_ms)";
 
+/* Without sql_unmark, which reads all marked rows on purpose. */
 const char *const nvr_retention_queries[] = {
     sql_usage,  sql_between,       sql_first,     sql_of_rank,      sql_oldest,
     sql_delete, sql_range_count,   sql_range_add, sql_range_remove, sql_range_get,
@@ -349,4 +355,12 @@ int nvr_protected_mark(struct nvr_db *db, const char *camera_id, int64_t start_m
     nvr_bind_int(s, 2, start_ms);
     nvr_bind_int(s, 3, end_ms);
     return nvr_db_run(db, s);
+}
+
+int nvr_protected_tidy(struct nvr_db *db)
+{
+    NVR_AUTO_STATEMENT s = NULL;
+    const int r = nvr_db_prepare(db, sql_unmark, &s);
+
+    return r < 0 ? r : nvr_db_run(db, s);
 }

@@ -88,6 +88,9 @@ NVR_CHECK int nvr_protected_each(struct nvr_db *db, const char *camera_id,
 /* 1: some range overlaps [start, end), 0: none. For the job that inserts a segment, too. */
 NVR_CHECK int nvr_protected_covers(struct nvr_db *db, const char *camera_id, int64_t start_ms,
                                    int64_t end_ms);
+/* In a write job, now and then: marks that no range stands behind, left by a removal of a long
+ * range that was cut short, go. Without that such a recording would stay for ever. */
+NVR_CHECK int nvr_protected_tidy(struct nvr_db *db);
 /* In a write job: the column of every segment that overlaps [start, end) says again what the ranges
  * say. At most NVR_PROTECTED_STEP_MS at a time (-EINVAL). */
 NVR_CHECK int nvr_protected_mark(struct nvr_db *db, const char *camera_id, int64_t start_ms,

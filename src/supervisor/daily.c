@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/store/causes.h"
+#include "lib/store/retention.h"
 #include "src/supervisor/private.h"
 
 NVR_LOG_TOPIC("daily");
@@ -36,7 +37,8 @@ static int tidy(struct nvr_db *db, void *arg)
 
     if (r == 0)
         r = nvr_causes_trim_all(db, *now_ms - RECORDING_KEEP_DAYS * DAY_MS);
-
+    if (r == 0)
+        r = nvr_protected_tidy(db);
     if (r == 0)
         r = nvr_cameras_each(db, trim_triggers, &(struct trim){db, *now_ms});
     return r < 0 ? r : nvr_store_optimize(db);

@@ -422,6 +422,8 @@ static void test_plans(void **state)
         check_plan(db, nvr_tiers_queries[i]);
     for (size_t i = 0; nvr_locations_queries[i]; i++)
         check_plan(db, nvr_locations_queries[i]);
+    for (size_t i = 0; nvr_removals_queries[i]; i++)
+        check_plan(db, nvr_removals_queries[i]);
     for (size_t i = 0; nvr_evidence_queries[i]; i++)
         check_plan(db, nvr_evidence_queries[i]);
     for (size_t i = 0; nvr_jobs_queries[i]; i++)
