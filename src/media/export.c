@@ -4,6 +4,7 @@
 #include "src/media/export.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -177,24 +178,35 @@ static int find_begin(struct piece *piece, uint64_t *ret_from)
     return export_scan_find_key(&piece->scan, piece->e->start_us, ret_from);
 }
 
+/* The file as it is. It is copied first, while the disk reads ahead; the boxes are then looked at
+ * in memory. */
 static int add_whole(struct piece *piece)
 {
     struct export *e = piece->e;
-    uint64_t from = piece->scan.init.size;
-    uint64_t begin = 0;
-    uint64_t end = piece->scan.size;
-    int r = 0;
+    const uint64_t size = piece->scan.size;
+    int r;
 
-    if (!e->options.whole) {
-        r = find_begin(piece, &from);
-        begin = from;
-    }
+    piece->shift = export_output_align(&e->out);
+    e->placed = (struct export_extent){e->out.media + e->out.pos, size};
+    r = export_output_copy(&e->out, piece->scan.fd, 0, size, true);
+    return r < 0 ? r : walk(piece, piece->scan.init.size, feed_whole);
+}
+
+/* Of the first and the last file only what is needed. */
+static int add_trimmed(struct piece *piece)
+{
+    struct export *e = piece->e;
+    uint64_t begin = 0;
+    uint64_t end;
+    int r;
+
+    (void)posix_fadvise(piece->scan.fd, 0, 0, POSIX_FADV_WILLNEED);
+    r = find_begin(piece, &begin);
     if (r < 0)
         return r;
     piece->shift = export_output_align(&e->out) - begin;
-    r = walk(piece, from, feed_whole);
-    if (!e->options.whole)
-        end = piece->fragment;
+    r = walk(piece, begin, feed_whole);
+    end = piece->fragment;
     if (r < 0 || end <= begin)
         return r;
     e->placed = (struct export_extent){e->out.media + e->out.pos, end - begin};
@@ -204,8 +216,10 @@ static int add_whole(struct piece *piece)
 static int add_selected(struct piece *piece)
 {
     uint64_t from;
-    const int r = find_begin(piece, &from);
+    int r;
 
+    (void)posix_fadvise(piece->scan.fd, 0, 0, POSIX_FADV_WILLNEED);
+    r = find_begin(piece, &from);
     return r < 0 ? r : walk(piece, from, feed_selected);
 }
 
@@ -216,7 +230,7 @@ static int add_segment(struct export *e, int fd)
 
     e->placed = (struct export_extent){0};
     if (r == 0 && e->options.audio && !e->options.speed && !e->burn)
-        r = add_whole(&piece);
+        r = e->options.whole ? add_whole(&piece) : add_trimmed(&piece);
     else if (r == 0)
         r = add_selected(&piece);
     export_scan_close(&piece.scan);

@@ -39,9 +39,7 @@ int export_scan_open(struct export_scan *scan, int fd)
         if (*track < 0)
             *track = (int)i;
     }
-    /* It will be read as a whole. */
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
     return scan->video < 0 ? -EPROTO : 0;
 }
 
