@@ -559,8 +559,8 @@ int storage_evidence_start(struct nvr_storage *storage)
     nvr_metric_add(&metric_bytes, "", 0);
     storage->evidence = e;
     e->storage = storage;
-    e->timer = storage_timer_new(e->storage->loop, e);
-    e->checkpoint_timer = storage_timer_new(e->storage->loop, e);
+    e->timer = nvr_timer_new(e->storage->loop, e);
+    e->checkpoint_timer = nvr_timer_new(e->storage->loop, e);
     if (!e->timer || !e->checkpoint_timer)
         return -ENOMEM;
     (void)uv_timer_start(e->timer, on_timer,
@@ -576,8 +576,8 @@ void storage_evidence_stop(struct nvr_storage *storage)
     if (!e || e->stopping)
         return;
     e->stopping = true;
-    storage_timer_free(NVR_TAKE(e->timer));
-    storage_timer_free(NVR_TAKE(e->checkpoint_timer));
+    nvr_timer_free(NVR_TAKE(e->timer));
+    nvr_timer_free(NVR_TAKE(e->checkpoint_timer));
     nvr_supervisor_job_cancel(NVR_TAKE(e->job));
 }
 

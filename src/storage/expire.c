@@ -232,7 +232,7 @@ int expire_start(struct nvr_storage *storage)
         return -ENOMEM;
     storage->expire = expire;
     expire->storage = storage;
-    expire->timer = storage_timer_new(storage->loop, expire);
+    expire->timer = nvr_timer_new(storage->loop, expire);
     if (!expire->timer)
         return -ENOMEM;
     return uv_timer_start(expire->timer, on_timer, FIRST_MS, EVERY_MS);
@@ -243,7 +243,7 @@ void expire_stop(struct nvr_storage *storage)
     if (!storage->expire)
         return;
     storage->expire->stopping = true;
-    storage_timer_free(NVR_TAKE(storage->expire->timer));
+    nvr_timer_free(NVR_TAKE(storage->expire->timer));
 }
 
 bool expire_is_idle(const struct nvr_storage *storage)
@@ -254,6 +254,6 @@ bool expire_is_idle(const struct nvr_storage *storage)
 void expire_free(struct nvr_storage *storage)
 {
     if (storage->expire)
-        storage_timer_free(storage->expire->timer);
+        nvr_timer_free(storage->expire->timer);
     free(NVR_TAKE(storage->expire));
 }

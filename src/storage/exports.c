@@ -655,7 +655,7 @@ int exports_start(struct nvr_storage *storage)
         r = nvr_mkdir_p(exports->root, 0750);
     if (r < 0)
         return r;
-    exports->timer = storage_timer_new(storage->loop, exports);
+    exports->timer = nvr_timer_new(storage->loop, exports);
     if (!exports->timer)
         return -ENOMEM;
     exports->stopping = true; /* nothing starts from inside of load */
@@ -671,7 +671,7 @@ void exports_stop(struct nvr_storage *storage)
     if (!exports || exports->stopping)
         return;
     exports->stopping = true;
-    storage_timer_free(NVR_TAKE(exports->timer));
+    nvr_timer_free(NVR_TAKE(exports->timer));
     for (struct export_job *job = exports->head; job; job = job->next) {
         if (!job->run)
             continue;
@@ -692,7 +692,7 @@ void exports_free(struct nvr_storage *storage)
 
     if (!exports)
         return;
-    storage_timer_free(NVR_TAKE(exports->timer));
+    nvr_timer_free(NVR_TAKE(exports->timer));
     while (exports->head)
         free_job(exports->head);
     free(exports);

@@ -259,7 +259,7 @@ int keeper_new(struct nvr_storage *storage, struct keeper **ret_keeper)
     if (!keeper)
         return -ENOMEM;
     keeper->storage = storage;
-    keeper->timer = storage_timer_new(storage->loop, keeper);
+    keeper->timer = nvr_timer_new(storage->loop, keeper);
     if (!keeper->timer) {
         free(keeper);
         return -ENOMEM;
@@ -277,7 +277,7 @@ void keeper_stop(struct keeper *keeper)
     /* What is under way ends with the process: its connection closes. The service is the
      * supervisor's, which is gone before this is freed. */
     nvr_service_stop(NVR_TAKE(keeper->service));
-    storage_timer_free(NVR_TAKE(keeper->timer));
+    nvr_timer_free(NVR_TAKE(keeper->timer));
     fail_waiting(keeper, INT64_MAX, -ECANCELED);
 }
 
@@ -290,7 +290,7 @@ void keeper_free(struct keeper *keeper)
 {
     if (!keeper)
         return;
-    storage_timer_free(keeper->timer);
+    nvr_timer_free(keeper->timer);
     json_decref(keeper->setup);
     free(keeper);
 }

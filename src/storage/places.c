@@ -530,7 +530,7 @@ int places_new(struct nvr_storage *storage, struct places **ret_places)
     places->storage = storage;
     r = nvr_fmt(places->recordings, sizeof(places->recordings), "%s",
                 real ? real : nvr_supervisor_get_recordings_dir(storage->supervisor));
-    places->timer = storage_timer_new(storage->loop, places);
+    places->timer = nvr_timer_new(storage->loop, places);
     if (!places->timer)
         return -ENOMEM;
     if (r >= 0)
@@ -553,7 +553,7 @@ void places_stop(struct places *places)
         return;
     places->stopping = true;
     nvr_bus_unsubscribe(NVR_TAKE(places->subscription));
-    storage_timer_free(NVR_TAKE(places->timer));
+    nvr_timer_free(NVR_TAKE(places->timer));
     keeper_stop(places->keeper);
 }
 
@@ -567,7 +567,7 @@ void places_free(struct places *places)
     if (!places)
         return;
     nvr_bus_unsubscribe(places->subscription);
-    storage_timer_free(places->timer);
+    nvr_timer_free(places->timer);
     keeper_free(places->keeper);
     free(places);
 }

@@ -445,8 +445,8 @@ static int start_parts(struct previews *p)
         r = nvr_mkdir_p(p->root, 0750);
     if (r < 0)
         return r;
-    p->timer = storage_timer_new(p->storage->loop, p);
-    p->tidy_timer = storage_timer_new(p->storage->loop, p);
+    p->timer = nvr_timer_new(p->storage->loop, p);
+    p->tidy_timer = nvr_timer_new(p->storage->loop, p);
     if (!p->timer || !p->tidy_timer)
         return -ENOMEM;
     r = nvr_bus_subscribe(p->storage->bus, "config.changed", on_config, p, &p->subscription);
@@ -474,8 +474,8 @@ void previews_stop(struct nvr_storage *storage)
 
     if (!p)
         return;
-    storage_timer_free(NVR_TAKE(p->timer));
-    storage_timer_free(NVR_TAKE(p->tidy_timer));
+    nvr_timer_free(NVR_TAKE(p->timer));
+    nvr_timer_free(NVR_TAKE(p->tidy_timer));
     nvr_bus_unsubscribe(NVR_TAKE(p->subscription));
     nvr_service_stop(NVR_TAKE(p->service));
 }

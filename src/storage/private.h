@@ -7,6 +7,7 @@
 
 #include "lib/ipc/bus.h"
 #include "lib/ipc/post.h"
+#include "lib/ipc/timer.h"
 #include "lib/store/store.h"
 #include "src/storage/leases.h"
 #include "src/storage/storage.h"
@@ -96,9 +97,6 @@ void previews_to_json(struct nvr_storage *storage, json_t *object);
 /* keep.c */
 bool keep_is_idle(const struct nvr_storage *storage);
 
-/* storage.c: timers on the heap, which outlive their owner until libuv let go of them */
-uv_timer_t *storage_timer_new(uv_loop_t *loop, void *data); /* NULL: out of memory */
-void storage_timer_free(uv_timer_t *timer);                 /* NULL: no-op */
 /* exports.c */
 NVR_CHECK int exports_start(struct nvr_storage *storage);
 void exports_stop(struct nvr_storage *storage);

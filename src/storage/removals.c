@@ -212,7 +212,7 @@ int removals_start(struct nvr_storage *storage)
         return -ENOMEM;
     storage->removals = removals;
     removals->storage = storage;
-    removals->timer = storage_timer_new(storage->loop, removals);
+    removals->timer = nvr_timer_new(storage->loop, removals);
     if (!removals->timer)
         return -ENOMEM;
     return uv_timer_start(removals->timer, removals_on_timer, FIRST_MS, 0);
@@ -223,7 +223,7 @@ void removals_stop(struct nvr_storage *storage)
     if (!storage->removals)
         return;
     storage->removals->stopping = true;
-    storage_timer_free(NVR_TAKE(storage->removals->timer));
+    nvr_timer_free(NVR_TAKE(storage->removals->timer));
 }
 
 bool removals_is_idle(const struct nvr_storage *storage)
@@ -234,6 +234,6 @@ bool removals_is_idle(const struct nvr_storage *storage)
 void removals_free(struct nvr_storage *storage)
 {
     if (storage->removals)
-        storage_timer_free(storage->removals->timer);
+        nvr_timer_free(storage->removals->timer);
     free(NVR_TAKE(storage->removals));
 }

@@ -335,7 +335,7 @@ int report_start(struct nvr_storage *storage)
     storage->report = report;
     report->storage = storage;
     report->work.data = report;
-    report->timer = storage_timer_new(storage->loop, report);
+    report->timer = nvr_timer_new(storage->loop, report);
     if (!report->timer)
         return -ENOMEM;
     r = nvr_metrics_add_collector(collect, report);
@@ -350,7 +350,7 @@ void report_stop(struct nvr_storage *storage)
         return;
     report->stopping = true;
     nvr_metrics_remove_collector(collect, report);
-    storage_timer_free(NVR_TAKE(report->timer));
+    nvr_timer_free(NVR_TAKE(report->timer));
 }
 
 bool report_is_idle(const struct nvr_storage *storage)

@@ -443,7 +443,7 @@ int retention_start(struct nvr_storage *storage)
         return -ENOMEM;
     storage->retention = retention;
     retention->storage = storage;
-    retention->timer = storage_timer_new(storage->loop, retention);
+    retention->timer = nvr_timer_new(storage->loop, retention);
     if (!retention->timer)
         return -ENOMEM;
     r = sweeper_new(storage->post, &retention->sweeper);
@@ -467,7 +467,7 @@ void retention_stop(struct nvr_storage *storage)
     retention->stopping = true;
     nvr_bus_unsubscribe(NVR_TAKE(retention->errors));
     nvr_bus_unsubscribe(NVR_TAKE(retention->config));
-    storage_timer_free(NVR_TAKE(retention->timer));
+    nvr_timer_free(NVR_TAKE(retention->timer));
 }
 
 bool retention_is_idle(const struct nvr_storage *storage)

@@ -60,28 +60,6 @@ static const struct storage_part parts[] = {
      .free = exports_free},
 };
 
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-uv_timer_t *storage_timer_new(uv_loop_t *loop, void *data)
-{
-    uv_timer_t *timer = calloc(1, sizeof(*timer));
-
-    if (!timer)
-        return NULL;
-    (void)uv_timer_init(loop, timer);
-    timer->data = data;
-    return timer;
-}
-
-void storage_timer_free(uv_timer_t *timer)
-{
-    if (timer)
-        uv_close((uv_handle_t *)timer, free_handle);
-}
-
 int nvr_storage_start(struct nvr_supervisor *supervisor, struct nvr_storage **ret_storage)
 {
     struct nvr_storage *storage = calloc(1, sizeof(*storage));

@@ -562,7 +562,7 @@ int tiers_start(struct nvr_storage *storage)
     tiers->storage = storage;
     tiers->stages[0].from = NVR_TIER_HOT;
     tiers->stages[1].from = NVR_TIER_WARM;
-    tiers->timer = storage_timer_new(storage->loop, tiers);
+    tiers->timer = nvr_timer_new(storage->loop, tiers);
     if (!tiers->timer)
         return -ENOMEM;
     r = places_new(storage, &tiers->places);
@@ -576,7 +576,7 @@ void tiers_stop(struct nvr_storage *storage)
     if (!tiers || tiers->stopping)
         return;
     tiers->stopping = true;
-    storage_timer_free(NVR_TAKE(tiers->timer));
+    nvr_timer_free(NVR_TAKE(tiers->timer));
     for (struct move *move = tiers->moves, *next; move; move = next) {
         next = move->next;
         if (move->copied)
@@ -599,7 +599,7 @@ void tiers_free(struct nvr_storage *storage)
     if (!tiers)
         return;
     places_free(tiers->places);
-    storage_timer_free(tiers->timer);
+    nvr_timer_free(tiers->timer);
     free(tiers);
 }
 

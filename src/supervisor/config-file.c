@@ -217,7 +217,7 @@ int config_file_watch(struct nvr_supervisor *sv)
     NVR_AUTO_FREE char *copy = strdup(sv->file.path);
     int r;
 
-    sv->file.debounce = sv_timer_new(sv->loop, sv);
+    sv->file.debounce = nvr_timer_new(sv->loop, sv);
     sv->file.watch = calloc(1, sizeof(*sv->file.watch));
     if (!copy || !sv->file.debounce || !sv->file.watch)
         return -ENOMEM;
@@ -238,7 +238,7 @@ static void free_handle(uv_handle_t *handle)
 
 void config_file_close(struct nvr_supervisor *sv)
 {
-    sv_timer_free(NVR_TAKE(sv->file.debounce));
+    nvr_timer_free(NVR_TAKE(sv->file.debounce));
     if (sv->file.watch) {
         if (sv->file.watch->loop)
             uv_close((uv_handle_t *)NVR_TAKE(sv->file.watch), free_handle);

@@ -67,7 +67,7 @@ static void on_timer(uv_timer_t *timer)
 
 int daily_start(struct nvr_supervisor *sv, uint64_t first_ms)
 {
-    sv->daily_timer = sv_timer_new(sv->loop, sv);
+    sv->daily_timer = nvr_timer_new(sv->loop, sv);
     if (!sv->daily_timer)
         return -ENOMEM;
     return uv_timer_start(sv->daily_timer, on_timer, first_ms, (uint64_t)DAY_MS);
@@ -75,5 +75,5 @@ int daily_start(struct nvr_supervisor *sv, uint64_t first_ms)
 
 void daily_stop(struct nvr_supervisor *sv)
 {
-    sv_timer_free(NVR_TAKE(sv->daily_timer));
+    nvr_timer_free(NVR_TAKE(sv->daily_timer));
 }

@@ -188,7 +188,7 @@ int indexer_new(struct nvr_supervisor *sv, const struct indexer_hooks *hooks, vo
     indexer->supervisor = sv;
     indexer->hooks = hooks;
     indexer->arg = arg;
-    indexer->timer = sv_timer_new(sv->loop, indexer);
+    indexer->timer = nvr_timer_new(sv->loop, indexer);
     if (!indexer->timer) {
         free(indexer);
         return -ENOMEM;
@@ -200,7 +200,7 @@ int indexer_new(struct nvr_supervisor *sv, const struct indexer_hooks *hooks, vo
 void indexer_stop(struct indexer *indexer)
 {
     indexer->stopped = true;
-    sv_timer_free(NVR_TAKE(indexer->timer));
+    nvr_timer_free(NVR_TAKE(indexer->timer));
 }
 
 void indexer_free(struct indexer *indexer)

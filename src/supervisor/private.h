@@ -12,6 +12,7 @@
 #include "lib/config/config.h"
 #include "lib/ipc/bus.h"
 #include "lib/ipc/post.h"
+#include "lib/ipc/timer.h"
 #include "lib/ipc/zygote.h"
 #include "lib/ring/ring.h"
 #include "lib/store/cameras.h"
@@ -177,8 +178,6 @@ struct nvr_supervisor {
 };
 
 /* supervisor.c */
-uv_timer_t *sv_timer_new(uv_loop_t *loop, void *data); /* NULL: out of memory */
-void sv_timer_free(uv_timer_t *timer);
 void sv_check_stopped(struct nvr_supervisor *sv); /* after anything that stop waits for */
 
 /* zygotes.c */

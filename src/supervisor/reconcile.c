@@ -514,10 +514,10 @@ int reconcile_new(struct nvr_supervisor *sv, struct reconcile **ret_reconcile)
     if (!rc)
         return -ENOMEM;
     rc->supervisor = sv;
-    rc->timer = sv_timer_new(sv->loop, rc);
+    rc->timer = nvr_timer_new(sv->loop, rc);
     r = rc->timer ? indexer_new(sv, &hooks, rc, &rc->indexer) : -ENOMEM;
     if (r < 0) {
-        sv_timer_free(rc->timer);
+        nvr_timer_free(rc->timer);
         free(rc);
         return r;
     }
@@ -547,7 +547,7 @@ bool reconcile_stop(struct reconcile *rc)
         return true;
     rc->stopping = true;
     indexer_stop(rc->indexer);
-    sv_timer_free(NVR_TAKE(rc->timer));
+    nvr_timer_free(NVR_TAKE(rc->timer));
     return !rc->working;
 }
 

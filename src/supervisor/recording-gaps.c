@@ -385,7 +385,7 @@ int recording_gaps_start(struct nvr_supervisor *sv)
 
     if (sv->maintenance)
         return 0;
-    sv->gaps_timer = sv_timer_new(sv->loop, sv);
+    sv->gaps_timer = nvr_timer_new(sv->loop, sv);
     if (!sv->gaps_timer)
         return -ENOMEM;
     r = nvr_store_read_begin(sv->store, &db);
@@ -407,5 +407,5 @@ int recording_gaps_start(struct nvr_supervisor *sv)
 
 void recording_gaps_stop(struct nvr_supervisor *sv)
 {
-    sv_timer_free(NVR_TAKE(sv->gaps_timer));
+    nvr_timer_free(NVR_TAKE(sv->gaps_timer));
 }

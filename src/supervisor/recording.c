@@ -423,7 +423,7 @@ int recording_start(struct nvr_supervisor *sv)
 
     sv->recording.clock_ms = nvr_clock_wall_ms() - nvr_clock_mono_ms();
     sv->recording.on_timer = on_timer;
-    sv->recording.timer = sv_timer_new(sv->loop, sv);
+    sv->recording.timer = nvr_timer_new(sv->loop, sv);
     if (!sv->recording.timer)
         return -ENOMEM;
     r = nvr_bus_subscribe(sv->bus, "recording.trigger", on_trigger, sv, &sv->recording.triggers);
@@ -439,7 +439,7 @@ int recording_start(struct nvr_supervisor *sv)
 
 void recording_stop(struct nvr_supervisor *sv)
 {
-    sv_timer_free(NVR_TAKE(sv->recording.timer));
+    nvr_timer_free(NVR_TAKE(sv->recording.timer));
     nvr_bus_unsubscribe(NVR_TAKE(sv->recording.triggers));
     nvr_zone_free(NVR_TAKE(sv->recording.zone));
 }

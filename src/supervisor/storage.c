@@ -257,7 +257,7 @@ bool storage_is_ours(const struct nvr_supervisor *sv)
 
 int storage_start(struct nvr_supervisor *sv)
 {
-    sv->storage_timer = sv_timer_new(sv->loop, sv);
+    sv->storage_timer = nvr_timer_new(sv->loop, sv);
     if (!sv->storage_timer)
         return -ENOMEM;
     sv->storage.checked_mono_ms = nvr_clock_mono_ms();
@@ -267,7 +267,7 @@ int storage_start(struct nvr_supervisor *sv)
 
 void storage_stop(struct nvr_supervisor *sv)
 {
-    sv_timer_free(NVR_TAKE(sv->storage_timer));
+    nvr_timer_free(NVR_TAKE(sv->storage_timer));
 }
 
 void nvr_supervisor_get_storage(const struct nvr_supervisor *sv,

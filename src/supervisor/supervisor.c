@@ -19,30 +19,6 @@ NVR_LOG_TOPIC("supervisor");
 #define STOP_MAX_MS 9000 /* then what still runs is killed */
 #define FLUSH_MS 5000
 
-/* ---- timers on the heap: they outlive their owner until libuv let go of them ---- */
-
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-uv_timer_t *sv_timer_new(uv_loop_t *loop, void *data)
-{
-    uv_timer_t *timer = calloc(1, sizeof(*timer));
-
-    if (!timer)
-        return NULL;
-    (void)uv_timer_init(loop, timer);
-    timer->data = data;
-    return timer;
-}
-
-void sv_timer_free(uv_timer_t *timer)
-{
-    if (timer)
-        uv_close((uv_handle_t *)timer, free_handle);
-}
-
 /* ---- start ---- */
 
 static int take_options(struct nvr_supervisor *sv, const struct nvr_supervisor_options *options)
@@ -157,7 +133,7 @@ static void close_parts(struct nvr_supervisor *sv)
     nvr_store_close(NVR_TAKE(sv->store));
     nvr_signing_key_free(NVR_TAKE(sv->signing_key));
     nvr_post_free(NVR_TAKE(sv->post));
-    sv_timer_free(NVR_TAKE(sv->stop_timer));
+    nvr_timer_free(NVR_TAKE(sv->stop_timer));
     if (sv->lock_fd >= 0)
         (void)close(NVR_TAKE_FD(sv->lock_fd));
 }
@@ -235,7 +211,7 @@ void nvr_supervisor_stop(struct nvr_supervisor *sv, void (*on_stopped)(void *arg
     sv->stopping = true;
     (void)reconcile_stop(sv->reconcile);
     jobs_cancel_all(&sv->jobs);
-    sv->stop_timer = sv_timer_new(sv->loop, sv);
+    sv->stop_timer = nvr_timer_new(sv->loop, sv);
     if (sv->stop_timer)
         (void)uv_timer_start(sv->stop_timer, on_stop_timer, STOP_MAX_MS, 0);
     for (struct camera *camera = sv->cameras; camera; camera = camera->next)

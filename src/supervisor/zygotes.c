@@ -104,7 +104,7 @@ int zygotes_start(struct nvr_supervisor *sv)
 
         slot->supervisor = sv;
         slot->name = names[i];
-        slot->timer = sv_timer_new(sv->loop, slot);
+        slot->timer = nvr_timer_new(sv->loop, slot);
         r = slot->timer ? start_one(slot) : -ENOMEM;
         if (r < 0)
             (void)log_err(r, "start '%s'", slot->program);
@@ -117,7 +117,7 @@ void zygotes_stop(struct nvr_supervisor *sv)
     for (size_t i = 0; i < PROGRAMS; i++) {
         struct zygote_slot *slot = &sv->zygotes[i];
 
-        sv_timer_free(NVR_TAKE(slot->timer));
+        nvr_timer_free(NVR_TAKE(slot->timer));
         nvr_zygote_free(NVR_TAKE(slot->zygote));
         for (size_t n = 0; n < ZYGOTES_RETIRED_MAX; n++)
             nvr_zygote_free(NVR_TAKE(slot->retired[n]));

@@ -126,26 +126,6 @@ static void run_job(struct nvr_job *job, char *first_time)
     json_decref(was.params);
 }
 
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-uv_timer_t *sv_timer_new(uv_loop_t *loop, void *data)
-{
-    uv_timer_t *timer = calloc(1, sizeof(*timer));
-
-    assert_non_null(timer);
-    (void)uv_timer_init(loop, timer);
-    timer->data = data;
-    return timer;
-}
-
-void sv_timer_free(uv_timer_t *timer)
-{
-    uv_close((uv_handle_t *)timer, free_handle);
-}
-
 /* ---- whoever asks ---- */
 
 struct asker {
